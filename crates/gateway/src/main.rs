@@ -1,0 +1,2 @@
+//! The binary: nothing but the call into the library.
+fn main() {}

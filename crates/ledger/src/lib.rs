@@ -1,0 +1,1 @@
+//! Who may spend how much: reservations, permits, entries.

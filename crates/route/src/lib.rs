@@ -1,0 +1,1 @@
+//! Where to send it next: plans, strategies, breaker, cooldowns, budgets for retries and hedges.

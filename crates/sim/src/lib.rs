@@ -1,0 +1,1 @@
+//! Providers that misbehave on cue, with their own independent bill.

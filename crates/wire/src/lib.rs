@@ -1,0 +1,1 @@
+//! What the APIs say: bytes and meaning, dialect by dialect.

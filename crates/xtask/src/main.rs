@@ -1,0 +1,2 @@
+//! Chores: tidy, generated docs, benches.
+fn main() {}
