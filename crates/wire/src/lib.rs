@@ -1,1 +1,10 @@
 //! What the APIs say: bytes and meaning, dialect by dialect.
+//!
+//! Pure functions and small state machines over bytes. This room knows no runtime, no HTTP client,
+//! no clock, no configuration, no provider by name and no money.
+
+pub mod hub;
+
+pub mod error;
+
+pub mod dialect;

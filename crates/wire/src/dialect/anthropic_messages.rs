@@ -1,0 +1,1 @@
+//! The `anthropic_messages` dialect.
