@@ -9,3 +9,5 @@
 pub mod money;
 
 pub use money::{AmountError, Money, PicoUsd};
+/// Tokens of one attempt, as the books and the prices see them.
+pub use wire::hub::Usage;
