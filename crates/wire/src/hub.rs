@@ -58,6 +58,9 @@ pub struct Request {
     pub stream: bool,
     /// Whether the sender asked for usage at the end of the stream.
     pub include_usage: bool,
+    /// The dialect it was read from; it alone may write the `extra` maps in here back. Empty for
+    /// none.
+    pub origin: &'static str,
     /// What only the sender's dialect knows.
     pub extra: Extra,
 }
@@ -286,6 +289,9 @@ pub struct Answer {
     pub choices: Vec<Choice>,
     /// What it used; `None` where the provider did not say.
     pub usage: Option<Usage>,
+    /// The dialect it was read from; it alone may write the `extra` maps in here back. Empty for
+    /// none.
+    pub origin: &'static str,
     /// What only the provider's dialect knows.
     pub extra: Extra,
 }

@@ -8,3 +8,5 @@ pub mod hub;
 pub mod error;
 
 pub mod dialect;
+
+pub mod translate;
