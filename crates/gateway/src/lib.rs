@@ -1,1 +1,3 @@
 //! The running program.
+
+pub mod config;
