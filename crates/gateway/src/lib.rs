@@ -1,3 +1,4 @@
 //! The running program.
 
 pub mod config;
+pub mod upstream;
