@@ -3,6 +3,12 @@
 //! Pure functions and small state machines over bytes. This room knows no runtime, no HTTP client,
 //! no clock, no configuration, no provider by name and no money.
 
+pub mod sse;
+
+mod scan;
+
+pub mod peek;
+
 pub mod hub;
 
 pub mod error;

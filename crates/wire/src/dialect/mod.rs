@@ -18,6 +18,10 @@ pub fn find(id: &str) -> Option<&'static Dialect> {
     DIALECTS.iter().find(|dialect| dialect.id == id)
 }
 
+/// Reads a request out of its body, the model in the path and whether the path asks for a stream.
+pub type DecodeRequest =
+    fn(body: &[u8], path_model: Option<&str>, path_stream: bool) -> Result<Request, DecodeError>;
+
 /// What a wire format can do, as plain functions.
 #[derive(Debug)]
 pub struct Dialect {
@@ -27,8 +31,7 @@ pub struct Dialect {
     pub path: fn(model: &str, stream: bool) -> String,
     /// Reads a client's request. `path_model` is the model named in the URL, where the dialect has
     /// it there (Gemini); `path_stream` whether the URL asks for a stream.
-    pub decode_request:
-        fn(&[u8], path_model: Option<&str>, path_stream: bool) -> Result<Request, DecodeError>,
+    pub decode_request: DecodeRequest,
     /// Writes a request for an upstream.
     pub encode_request: fn(&Request, &Target<'_>) -> Encoded,
     /// Reads an upstream's unstreamed answer (status 200).
