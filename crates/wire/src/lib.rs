@@ -15,4 +15,14 @@ pub mod error;
 
 pub mod dialect;
 
+mod fields;
+
+mod dropped;
+
+mod measure;
+
+mod media;
+
+mod seal;
+
 pub mod translate;

@@ -10,7 +10,7 @@ pub mod gemini;
 pub mod openai_chat;
 
 /// All dialects.
-pub static DIALECTS: &[Dialect] = &[];
+pub static DIALECTS: &[Dialect] = &[anthropic_messages::DIALECT];
 
 /// The dialect with this id.
 #[must_use]

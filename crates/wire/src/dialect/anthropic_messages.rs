@@ -1,1 +1,0 @@
-//! The `anthropic_messages` dialect.

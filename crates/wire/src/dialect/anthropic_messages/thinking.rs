@@ -1,0 +1,117 @@
+//! How much to think, in the words of the model at hand.
+//!
+//! Older models take a budget (at least 1,024 tokens and below `max_tokens`), newer ones
+//! `adaptive` with an effort. The output bound is what was reserved for, so it is never raised to
+//! make room for a budget: the thinking gives way instead. Thinking is refused together with a
+//! forced tool, with a prefill, and in a tool loop whose thinking is not this provider's.
+
+use super::ID;
+use crate::dialect::Target;
+use crate::hub::{Part, Reasoning, Request, Role};
+use serde_json::{Value, json};
+
+/// The least budget the provider accepts.
+const LEAST_BUDGET: u64 = 1024;
+
+/// Efforts and the budget each stands for. The sizes of the lower three are those that OpenAI
+/// compatible layers use for these words.
+static EFFORTS: &[(&str, u64)] = &[
+    ("minimal", LEAST_BUDGET),
+    ("low", LEAST_BUDGET),
+    ("medium", 8_192),
+    ("high", 24_576),
+    ("xhigh", 32_768),
+    ("max", 49_152),
+];
+
+/// What to send.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// The field `thinking`.
+    pub(super) thinking: Option<Value>,
+    /// The field `output_config.effort`.
+    pub(super) effort: Option<String>,
+    /// Whether the model will think, which forbids sampling fields.
+    pub(super) on: bool,
+    /// Whether the wish had to be left out.
+    pub(super) lost: bool,
+}
+
+/// Decides for this request. `forced`: a tool is forced.
+pub(super) fn plan(request: &Request, target: &Target<'_>, forced: bool, bound: u64) -> Plan {
+    let Some(wish) = &request.reasoning else { return Plan::default() };
+    let own = request.origin == ID;
+    let mut plan = if target.quirks.effort_reasoning {
+        by_effort(wish, own)
+    } else {
+        by_budget(wish, own, bound)
+    };
+    let blocked = target.prefill.is_some() || forced || (!own && in_foreign_loop(request));
+    if plan.on && blocked {
+        plan = Plan { effort: plan.effort, lost: true, ..Plan::default() };
+    }
+    plan
+}
+
+fn is_off(wish: &Reasoning) -> bool {
+    wish.budget_tokens == Some(0) || wish.effort.as_deref() == Some("none")
+}
+
+fn by_effort(wish: &Reasoning, own: bool) -> Plan {
+    if is_off(wish) {
+        return Plan { thinking: Some(json!({"type": "disabled"})), ..Plan::default() };
+    }
+    let effort = match (&wish.effort, wish.budget_tokens) {
+        (Some(effort), _) if effort == "minimal" => Some("low".to_owned()),
+        (Some(effort), _) => Some(effort.clone()),
+        (None, Some(budget)) if budget > 0 => Some(effort_of(budget.unsigned_abs()).to_owned()),
+        (None, _) => None,
+    };
+    // An own client that names only an effort has not asked for thinking.
+    let on = wish.budget_tokens.is_some() || (!own && effort.is_some());
+    Plan { thinking: on.then(|| json!({"type": "adaptive"})), effort, on, lost: false }
+}
+
+fn by_budget(wish: &Reasoning, own: bool, bound: u64) -> Plan {
+    let effort = wish.effort.clone().filter(|_| own);
+    if is_off(wish) {
+        let thinking = own.then(|| json!({"type": "disabled"}));
+        return Plan { thinking, ..Plan::default() };
+    }
+    let budget = match (wish.budget_tokens, wish.effort.as_deref()) {
+        (Some(budget), _) if budget > 0 => budget.unsigned_abs(),
+        (None, _) if own => return Plan { effort, ..Plan::default() },
+        (None, None) => return Plan::default(),
+        (_, word) => budget_of(word.unwrap_or("medium")),
+    };
+    let budget = budget.max(LEAST_BUDGET).min(bound.saturating_sub(1));
+    if budget < LEAST_BUDGET {
+        return Plan { effort, lost: true, ..Plan::default() };
+    }
+    let thinking = Some(json!({"type": "enabled", "budget_tokens": budget}));
+    Plan { thinking, effort, on: true, lost: false }
+}
+
+fn budget_of(effort: &str) -> u64 {
+    EFFORTS.iter().find(|(word, _)| *word == effort).map_or(8_192, |(_, budget)| *budget)
+}
+
+fn effort_of(budget: u64) -> &'static str {
+    EFFORTS.iter().skip(1).find(|(_, size)| budget <= *size).map_or("max", |(word, _)| *word)
+}
+
+/// Whether the model is waiting for tools in a turn that began without this provider's thinking.
+fn in_foreign_loop(request: &Request) -> bool {
+    let last = request.messages.iter().rfind(|message| message.role == Role::Assistant);
+    let Some(last) = last else { return false };
+    let calls = last.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
+    calls && !last.parts.iter().any(is_own_thinking)
+}
+
+fn is_own_thinking(part: &Part) -> bool {
+    match part {
+        Part::Reasoning { signature: Some(seal), .. } => seal.origin == ID,
+        Part::RedactedReasoning { origin, .. } => *origin == ID,
+        _ => false,
+    }
+}

@@ -1,0 +1,74 @@
+//! The dialect's own words: stop reasons and error types.
+//!
+//! `model_context_window_exceeded` is a full window, so it counts as length; `pause_turn` asks the
+//! client to go on, which no other dialect can say, so it counts as a plain stop.
+
+use crate::hub::{Stop, StopReason};
+
+/// Their word and our reason. The first row of a reason is the word we write for it.
+static STOPS: &[(&str, StopReason)] = &[
+    ("end_turn", StopReason::Stop),
+    ("stop_sequence", StopReason::Stop),
+    ("pause_turn", StopReason::Stop),
+    ("compaction", StopReason::Stop),
+    ("max_tokens", StopReason::Length),
+    ("model_context_window_exceeded", StopReason::Length),
+    ("tool_use", StopReason::ToolCalls),
+    ("refusal", StopReason::ContentFilter),
+];
+
+/// What a stop reason of theirs means. A word unknown here ends the answer like any other.
+pub(super) fn reason(native: &str) -> StopReason {
+    STOPS.iter().find(|(word, _)| *word == native).map_or(StopReason::Stop, |(_, reason)| *reason)
+}
+
+/// The stop of an answer. `json_only`: its only call was the forced JSON tool, which is no call to
+/// the reader of the answer.
+pub(super) fn stop(native: String, sequence: Option<String>, json_only: bool) -> Stop {
+    let reason = match reason(&native) {
+        StopReason::ToolCalls if json_only => StopReason::Stop,
+        reason => reason,
+    };
+    Stop { reason, native, sequence }
+}
+
+/// Our word for a stop; `None` for a failure, which has no word here and must not look complete.
+pub(super) fn word(stop: &Stop) -> Option<&str> {
+    let own = STOPS.iter().any(|row| *row == (stop.native.as_str(), stop.reason));
+    if own {
+        return Some(&stop.native);
+    }
+    if stop.sequence.is_some() && stop.reason == StopReason::Stop {
+        return Some("stop_sequence");
+    }
+    STOPS.iter().find(|(_, reason)| *reason == stop.reason).map(|(word, _)| *word)
+}
+
+/// Their error types and the status each comes with.
+static ERRORS: &[(&str, u16)] = &[
+    ("invalid_request_error", 400),
+    ("authentication_error", 401),
+    ("billing_error", 402),
+    ("permission_error", 403),
+    ("not_found_error", 404),
+    ("request_too_large", 413),
+    ("rate_limit_error", 429),
+    ("api_error", 500),
+    ("timeout_error", 504),
+    ("overloaded_error", 529),
+];
+
+/// The status that belongs to an error type.
+pub(super) fn error_status(kind: &str) -> Option<u16> {
+    ERRORS.iter().find(|(word, _)| *word == kind).map(|(_, status)| *status)
+}
+
+/// The error type that belongs to a status.
+pub(super) fn error_type(status: u16) -> &'static str {
+    let exact = ERRORS.iter().find(|(_, known)| *known == status).map(|(word, _)| *word);
+    match status {
+        503 => "overloaded_error",
+        400..=499 => exact.unwrap_or("invalid_request_error"),
+        _ => exact.unwrap_or("api_error"),
+    }
+}
