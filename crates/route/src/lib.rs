@@ -39,3 +39,6 @@ pub use latency::{Outstanding, PeakEwma, TtftWindow};
 pub use plan::{AllUnavailable, Blocked, Entry, Group, Lane, Plan, SkipReason, Skipped};
 pub use strategy::{Candidate, STRATEGIES, Strategy};
 pub use tick::Tick;
+
+#[cfg(all(test, loom))]
+mod interleavings;

@@ -56,7 +56,7 @@ pub struct Strategy {
 }
 
 /// Every strategy there is. The first is the default.
-pub const STRATEGIES: &[Strategy] = &[
+pub static STRATEGIES: &[Strategy] = &[
     Strategy {
         name: "ordered",
         doc: "The deployments in the order in which they are written.",
