@@ -7,7 +7,20 @@
 //! This room does no IO and knows neither requests in flight nor keys nor what was spent.
 
 pub mod money;
+pub mod price;
 
+pub mod model;
+pub mod provider;
+
+mod catalog;
+mod rows;
+
+pub mod tokens;
+
+pub use catalog::{Catalog, CatalogError, Problem};
+pub use model::{Capabilities, Model};
 pub use money::{AmountError, Money, PicoUsd};
-/// Tokens of one attempt, as the books and the prices see them.
+pub use price::{CacheWrites, Price, Tier, cost};
+pub use provider::{AuthKind, Provider, StreamSupport};
+pub use tokens::{Count, Encoding};
 pub use wire::hub::Usage;

@@ -227,7 +227,7 @@ fn push_digit(number: u64, digit: u8) -> Result<u64, AmountError> {
 fn write_scaled(f: &mut fmt::Formatter<'_>, count: u64, places: usize) -> fmt::Result {
     let unit = (0..places).fold(1_u64, |unit, _| unit.saturating_mul(10));
     write!(f, "{}", count / unit)?;
-    if count % unit == 0 {
+    if count.is_multiple_of(unit) {
         return Ok(());
     }
     let fraction = format!("{:0places$}", count % unit);

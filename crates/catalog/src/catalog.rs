@@ -1,0 +1,237 @@
+//! The catalog: rows that were read and checked, found by name.
+//!
+//! The embedded rows are read once. An overlay makes a new catalog and leaves the old one as it
+//! was; all problems of its rows are reported at once.
+
+use crate::model::Model;
+use crate::price::Price;
+use crate::provider::Provider;
+use crate::rows::{ImageRow, ModelRow, ProviderRow, Sheets, TokenizerRow, key};
+use crate::tokens::Encoding;
+use crate::tokens::image::ImageRule;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::LazyLock;
+use toml::Table;
+
+/// The rows that come with the program.
+const EMBEDDED: &[&str] = &[
+    include_str!("../data/providers.toml"),
+    include_str!("../data/models.toml"),
+    include_str!("../data/counting.toml"),
+];
+
+/// Providers and models, found by name.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    sheets: Sheets,
+    providers: Vec<Provider>,
+    models: Vec<Model>,
+    provider_by_id: HashMap<String, usize>,
+    /// Provider id, then any name of the model.
+    model_by_name: HashMap<String, HashMap<String, usize>>,
+}
+
+impl Catalog {
+    /// The catalog that comes with the program, read at the first call.
+    #[must_use]
+    pub fn embedded() -> &'static Self {
+        // A test reads the same rows, so the empty catalog of a failure never reaches a user.
+        static CATALOG: LazyLock<Catalog> =
+            LazyLock::new(|| Catalog::from_texts(EMBEDDED).unwrap_or_default());
+        &CATALOG
+    }
+
+    /// The provider with this id.
+    #[must_use]
+    pub fn provider(&self, id: &str) -> Option<&Provider> {
+        self.providers.get(*self.provider_by_id.get(id)?)
+    }
+
+    /// All providers in the order of their rows.
+    pub fn providers(&self) -> impl ExactSizeIterator<Item = &Provider> {
+        self.providers.iter()
+    }
+
+    /// The provider's model with this id, alias or nickname.
+    #[must_use]
+    pub fn model(&self, provider: &str, name: &str) -> Option<&Model> {
+        self.models.get(*self.model_by_name.get(provider)?.get(name)?)
+    }
+
+    /// All models in the order of their rows.
+    pub fn models(&self) -> impl ExactSizeIterator<Item = &Model> {
+        self.models.iter()
+    }
+
+    /// A model without a row at a local provider, where any model may be loaded and none charges.
+    /// `None` for other providers: there an unknown price must not become zero.
+    #[must_use]
+    pub fn unlisted(&self, provider: &str, name: &str) -> Option<Model> {
+        let provider = self.provider(provider).filter(|provider| provider.local)?;
+        let quirks = provider.quirks.clone();
+        Some(Model { quirks, ..Model::undescribed(&provider.id, name, Price::default()) })
+    }
+
+    /// This catalog with the rows of `overlay` laid over: fields of known rows are replaced one by
+    /// one, other rows are added. The same shape as the files in `data/`.
+    ///
+    /// # Errors
+    /// Every row that is wrong, or the one place where the text is no TOML.
+    pub fn with_overlay(&self, overlay: &str) -> Result<Self, CatalogError> {
+        let mut sheets = self.sheets.clone();
+        sheets.lay(read(overlay)?);
+        Self::from_sheets(sheets)
+    }
+
+    fn from_texts(texts: &[&str]) -> Result<Self, CatalogError> {
+        let mut sheets = Sheets::default();
+        for text in texts {
+            sheets.lay(read(text)?);
+        }
+        Self::from_sheets(sheets)
+    }
+
+    fn from_sheets(sheets: Sheets) -> Result<Self, CatalogError> {
+        let mut build = Build::default();
+        build.counting_rules(&sheets);
+        for row in &sheets.provider {
+            build.provider(row);
+        }
+        for row in &sheets.model {
+            build.model(row);
+        }
+        if build.problems.is_empty() {
+            Ok(Self { sheets, ..build.catalog })
+        } else {
+            Err(CatalogError { problems: build.problems })
+        }
+    }
+}
+
+/// A catalog under construction and what was wrong so far.
+#[derive(Default)]
+struct Build {
+    catalog: Catalog,
+    tokenizers: HashMap<String, Encoding>,
+    images: HashMap<String, ImageRule>,
+    provider_quirks: HashMap<String, Table>,
+    problems: Vec<Problem>,
+}
+
+impl Build {
+    fn counting_rules(&mut self, sheets: &Sheets) {
+        for row in &sheets.tokenizer {
+            let read = typed::<TokenizerRow>(row)
+                .and_then(|typed| Ok((typed.id.clone(), typed.encoding()?)));
+            if let Some((id, encoding)) = self.noted(row, read) {
+                self.tokenizers.insert(id, encoding);
+            }
+        }
+        for row in &sheets.image {
+            let read = typed::<ImageRow>(row);
+            if let Some(image) = self.noted(row, read) {
+                self.images.insert(image.id, image.rule);
+            }
+        }
+    }
+
+    fn provider(&mut self, row: &Table) {
+        let read = typed::<ProviderRow>(row).and_then(|typed| {
+            let quirks = typed.quirks.clone();
+            Ok((quirks, typed.provider()?))
+        });
+        let Some((quirks, provider)) = self.noted(row, read) else { return };
+        let place = self.catalog.providers.len();
+        self.provider_quirks.insert(provider.id.clone(), quirks);
+        self.catalog.provider_by_id.insert(provider.id.clone(), place);
+        self.catalog.providers.push(provider);
+    }
+
+    fn model(&mut self, row: &Table) {
+        let read = self.read_model(row);
+        let Some(model) = self.noted(row, read) else { return };
+        let place = self.catalog.models.len();
+        let names = self.catalog.model_by_name.entry(model.provider.clone()).or_default();
+        let taken = model.names().find(|name| names.insert((*name).to_owned(), place).is_some());
+        let taken = taken.map(|name| Err(format!("the name `{name}` is taken by another row")));
+        self.noted(row, taken.unwrap_or(Ok(())));
+        self.catalog.models.push(model);
+    }
+
+    fn read_model(&self, row: &Table) -> Result<Model, String> {
+        let row = typed::<ModelRow>(row)?;
+        let Some(quirks) = self.provider_quirks.get(&row.provider) else {
+            return Err(format!("no provider is called `{}`", row.provider));
+        };
+        let tokenizer = match &row.tokenizer {
+            Some(id) => named(&self.tokenizers, id, "tokenizer")?,
+            None => Encoding::UNKNOWN,
+        };
+        let image = row.image.as_ref().map(|id| named(&self.images, id, "image rule"));
+        let image = image.transpose()?;
+        row.model(tokenizer, image, quirks)
+    }
+
+    /// The value, or `None` with the problem written down under the row's name.
+    fn noted<T>(&mut self, row: &Table, read: Result<T, String>) -> Option<T> {
+        read.map_err(|problem| self.problems.push(Problem { row: key(row), problem })).ok()
+    }
+}
+
+/// The counting rule with this id.
+fn named<T: Copy>(rules: &HashMap<String, T>, id: &str, what: &str) -> Result<T, String> {
+    rules.get(id).copied().ok_or_else(|| format!("no {what} is called `{id}`"))
+}
+
+fn typed<T: DeserializeOwned>(row: &Table) -> Result<T, String> {
+    row.clone().try_into().map_err(|err: toml::de::Error| err.message().to_owned())
+}
+
+fn read(text: &str) -> Result<Sheets, CatalogError> {
+    toml::from_str(text).map_err(|err| CatalogError {
+        problems: vec![Problem { row: String::new(), problem: err.to_string() }],
+    })
+}
+
+/// Rows that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogError {
+    /// All of them, in the order of the rows.
+    pub problems: Vec<Problem>,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The row's name (`provider/id` for models); empty where the text is no TOML at all.
+    pub row: String,
+    /// What is wrong, for people.
+    pub problem: String,
+}
+
+impl fmt::Display for CatalogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, Problem { row, problem }) in self.problems.iter().enumerate() {
+            let gap = if n == 0 { "" } else { "\n" };
+            let colon = if row.is_empty() { "" } else { ": " };
+            write!(f, "{gap}{row}{colon}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CatalogError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_rows_are_sound() {
+        if let Err(err) = Catalog::from_texts(EMBEDDED) {
+            panic!("{err}");
+        }
+    }
+}
