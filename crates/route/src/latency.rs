@@ -104,12 +104,10 @@ fn scale(value: u32, share: f64) -> u32 {
     (f64::from(value) * share).round() as u32
 }
 
-/// The new average: a peak at once, anything lower by its weight.
+/// The new average: anything lower by its weight, a peak at once.
 fn merge(old: u32, sample: u32, kept: f64) -> u32 {
-    if sample >= old {
-        return sample;
-    }
-    scale(old, kept).saturating_add(scale(sample, 1.0 - kept)).max(sample)
+    let mixed = f64::from(old) * kept + f64::from(sample) * (1.0 - kept);
+    (mixed.round() as u32).max(sample)
 }
 
 /// Requests in flight at one deployment. Begin and end are said explicitly, there is no guard: who

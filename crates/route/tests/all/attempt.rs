@@ -151,6 +151,13 @@ fn nobody_is_asked_again_before_the_moment_it_named() {
 }
 
 #[test]
+fn a_retry_after_of_zero_asks_for_nothing() {
+    let zero = |class| Outcome { retry_after: Some(Duration::ZERO), ..Outcome::of(class) };
+    assert!(matches!(step(&mut progress(), zero(ServerError500), SOLO), Retry { .. }));
+    assert_eq!(step(&mut progress(), zero(RateLimited), SOLO), Stop(NothingLeft));
+}
+
+#[test]
 fn a_refused_or_empty_credential_gives_way_to_the_next_then_to_another_deployment() {
     for class in [Auth, Quota] {
         let keys = Choices { other_credential: true, ..WITH_B };

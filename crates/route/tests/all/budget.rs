@@ -39,6 +39,16 @@ fn the_first_request_may_hedge_and_the_second_may_not() {
 }
 
 #[test]
+fn five_percent_of_forty_requests_are_two_hedges() {
+    let budget = HedgeBudget::default();
+    let hedged = (0..40).filter(|_| {
+        budget.deposit();
+        budget.try_take()
+    });
+    assert_eq!(hedged.count(), 2);
+}
+
+#[test]
 fn a_share_of_zero_forbids_hedging() {
     let budget = HedgeBudget::new(0);
     budget.deposit();
