@@ -16,6 +16,7 @@ use http::Response;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::UpstreamSettings;
@@ -42,6 +43,8 @@ struct Load {
     /// Milliseconds from `born` to the end of the last stream.
     used_ms: AtomicU64,
     driver: AtomicWaker,
+    /// The limit was published after the first answer.
+    published: Notify,
 }
 
 impl Load {
@@ -54,6 +57,25 @@ impl Load {
             born: Instant::now(),
             used_ms: AtomicU64::new(0),
             driver: AtomicWaker::new(),
+            published: Notify::new(),
+        }
+    }
+
+    /// Called by the driver with the limit it sees; wakes the first answer if that waits for it.
+    fn publish(&self, limit: usize) {
+        let answered = self.answered.load(Ordering::Acquire);
+        self.limit.store(limit, Ordering::Release);
+        if answered {
+            self.published.notify_one();
+        }
+    }
+
+    /// Called with each answer. The peer's settings arrived before its first one, so that answer
+    /// waits until the driver, which runs at once, has looked at them.
+    async fn learn(&self) {
+        if !self.answered.swap(true, Ordering::AcqRel) {
+            self.driver.wake();
+            self.published.notified().await;
         }
     }
 }
@@ -94,15 +116,14 @@ impl Http2 {
             let driven = poll_fn(|cx| {
                 shared.driver.register(cx.waker());
                 let driven = connection.as_mut().poll(cx);
-                if driven.is_pending() {
-                    let limit = connection.current_max_send_streams().min(most);
-                    shared.limit.store(limit, Ordering::Release);
-                }
+                let seen = driven.is_pending().then(|| connection.current_max_send_streams());
+                shared.publish(seen.unwrap_or(0).min(most));
                 driven
             });
             // Its failure reaches the streams that suffer from it.
             let _ = driven.await;
             shared.retired.store(true, Ordering::Release);
+            shared.published.notify_one();
         });
         Ok(Self { sender, load })
     }
@@ -157,10 +178,7 @@ impl Http2Stream {
             Ok(head) => head,
             Err(error) => return Err(self.place.lost(error)),
         };
-        // The peer's settings have arrived by now: let the driver publish its limit, once.
-        if !self.place.0.answered.swap(true, Ordering::AcqRel) {
-            self.place.0.driver.wake();
-        }
+        self.place.0.learn().await;
         Ok((head, Lease::http2(self.place)))
     }
 }

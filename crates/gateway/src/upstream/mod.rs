@@ -1,8 +1,8 @@
 //! The HTTP client towards providers: connect, send, hand the answer back as it arrives.
 //!
 //! One call is one read from top to bottom: take a connection from the origin's pool or open one
-//! ([`dial`]), put the request on it ([`http1`], [`http2`]), return the head with a body that is
-//! still arriving ([`body`]). Everything is built on hyper's connection-level API with a pool of
+//! (`dial`), put the request on it (`http1`, `http2`), return the head with a body that is
+//! still arriving (`body`). Everything is built on hyper's connection-level API with a pool of
 //! our own, because only that level tells the three things a gateway must know: whether the
 //! request left, whether the peer said anything before it failed, and which connection carried it.
 //!

@@ -17,7 +17,7 @@ use super::network::Io;
 use super::origin::{Origin, TrustedRoots};
 
 /// The configurations in use, one per set of authorities and protocol offer. There are as many as
-/// different `ca_file`s, so a list is searched.
+/// different `ca_file`s, so a list is searched; those that no pool holds any more make room.
 #[derive(Default)]
 pub(super) struct TlsConfigs {
     built: Mutex<Vec<(TrustedRoots, bool, Arc<ClientConfig>)>>,
@@ -39,6 +39,7 @@ impl TlsConfigs {
         }
         let config = build(origin, extra).map_err(|error| SendFailure::Tls(text(&error)))?;
         let config = Arc::new(config);
+        built.retain(|(_, _, config)| Arc::strong_count(config) > 1);
         built.push((origin.trusted_roots.clone(), origin.http2, Arc::clone(&config)));
         Ok(config)
     }

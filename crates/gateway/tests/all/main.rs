@@ -1,0 +1,4 @@
+//! The gateway from outside: one binary, one module a subject.
+
+#[cfg(test)]
+mod upstream;
