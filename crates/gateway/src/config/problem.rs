@@ -43,7 +43,7 @@ pub(super) fn did_you_mean<'a>(
     nearest(typed, known).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// The name nearest to `typed`: at most one edit in three characters away, at least one allowed.
+/// The name nearest to `typed`: at most one edit in three characters away.
 pub(super) fn nearest<'a>(
     typed: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -54,7 +54,8 @@ pub(super) fn nearest<'a>(
     if typed.len() > LONGEST {
         return None;
     }
-    let allowed = (typed.len() / 3).max(1);
+    // In a name of two letters one edit makes any other.
+    let allowed = if typed.len() < 3 { 0 } else { typed.len() / 3 };
     let distances = known.into_iter().map(|name| (distance(&typed, name), name));
     let best = distances.min_by_key(|(distance, _)| *distance)?;
     (best.0 <= allowed).then_some(best.1)
@@ -101,9 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_of_neighbours_is_one_edit() {
-        let typed: Vec<char> = "orderde".chars().collect();
-        assert_eq!(distance(&typed, "ordered"), 1);
-        assert_eq!(distance(&typed, "weighted"), 5);
+    fn edits_are_counted_and_a_swap_of_neighbours_is_one() {
+        let edits = |typed: &str, name| distance(&typed.chars().collect::<Vec<_>>(), name);
+        assert_eq!(edits("orderde", "ordered"), 1);
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
     }
 }

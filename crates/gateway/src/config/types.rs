@@ -8,34 +8,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use catalog::PicoUsd;
+use catalog::{AuthKind, Price};
 use wire::dialect::Quirks;
 
 use super::url::BaseUrl;
-
-/// How a credential is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthKind {
-    /// `authorization: Bearer`.
-    Bearer,
-    /// `x-api-key`.
-    XApiKey,
-    /// `x-goog-api-key`.
-    XGoogApiKey,
-    /// `api-key`.
-    ApiKey,
-    /// Not at all.
-    None,
-}
-
-/// What tokens cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Price {
-    /// Per input token.
-    pub input: PicoUsd,
-    /// Per output token.
-    pub output: PicoUsd,
-}
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]

@@ -73,9 +73,7 @@ impl fmt::Display for UrlError {
             Self::Host => "the host of the base URL is missing or malformed",
             Self::Port => "the port of the base URL is not a number from 1 to 65535",
             Self::Path => "the path of the base URL has spaces or control characters",
-            Self::Forbidden => {
-                "link-local addresses and metadata services are never connected to"
-            }
+            Self::Forbidden => "link-local addresses and metadata services are never connected to",
         })
     }
 }
