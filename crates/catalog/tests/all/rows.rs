@@ -94,6 +94,14 @@ fn every_hosted_provider_says_where_its_key_comes_from() {
 }
 
 #[test]
+fn every_provider_speaks_a_known_dialect() {
+    for provider in Catalog::embedded().providers() {
+        let known = ["openai_chat", "anthropic_messages", "gemini"];
+        assert!(known.contains(&provider.dialect.as_str()), "{}", provider.id);
+    }
+}
+
+#[test]
 fn quirks_of_a_model_lie_over_those_of_its_provider() {
     let quirks = |provider, id| &Catalog::embedded().model(provider, id).unwrap().quirks;
     let o3 = quirks("openai", "o3");
