@@ -190,18 +190,15 @@ pub(crate) fn put(map: &mut Map<String, Value>, key: &str, value: Option<impl In
     }
 }
 
-/// Adds fields that are not there yet; objects on both sides are joined, one level deep.
+/// Adds fields that are not there yet; objects on both sides are joined. As deep as the parser
+/// lets JSON be.
 pub(crate) fn merge(map: &mut Map<String, Value>, extra: &Extra) {
     for (key, value) in extra {
         match (map.get_mut(key), value) {
             (None, _) => {
                 map.insert(key.clone(), value.clone());
             }
-            (Some(Value::Object(old)), Value::Object(more)) => {
-                for (key, value) in more {
-                    old.entry(key.clone()).or_insert_with(|| value.clone());
-                }
-            }
+            (Some(Value::Object(old)), Value::Object(more)) => merge(old, more),
             _ => {}
         }
     }

@@ -469,6 +469,22 @@ pub enum Event {
 }
 
 impl Event {
+    /// The alternative it belongs to, if it belongs to one.
+    #[must_use]
+    pub fn choice(&self) -> Option<u32> {
+        match self {
+            Self::Text { choice, .. }
+            | Self::Refusal { choice, .. }
+            | Self::Reasoning { choice, .. }
+            | Self::ReasoningSignature { choice, .. }
+            | Self::RedactedReasoning { choice, .. }
+            | Self::ToolStart { choice, .. }
+            | Self::ToolArguments { choice, .. }
+            | Self::Stop { choice, .. } => Some(*choice),
+            Self::Start { .. } | Self::Usage(_) | Self::Error(_) | Self::Ping | Self::Done => None,
+        }
+    }
+
     /// Whether this is content in the sense of the first-token timer: text, a tool call or reasoning.
     #[must_use]
     pub fn is_content(&self) -> bool {

@@ -25,4 +25,10 @@ mod media;
 
 mod seal;
 
+mod wait;
+
 pub mod translate;
+
+pub mod replay;
+
+pub mod join;

@@ -10,7 +10,8 @@ pub mod gemini;
 pub mod openai_chat;
 
 /// All dialects.
-pub static DIALECTS: &[Dialect] = &[anthropic_messages::DIALECT];
+pub static DIALECTS: &[Dialect] =
+    &[openai_chat::DIALECT, anthropic_messages::DIALECT, gemini::DIALECT];
 
 /// The dialect with this id.
 #[must_use]

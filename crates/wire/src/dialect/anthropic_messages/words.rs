@@ -34,7 +34,7 @@ pub(super) fn stop(native: String, sequence: Option<String>, json_only: bool) ->
 
 /// Our word for a stop; `None` for a failure, which has no word here and must not look complete.
 pub(super) fn word(stop: &Stop) -> Option<&str> {
-    let own = STOPS.iter().any(|row| *row == (stop.native.as_str(), stop.reason));
+    let own = STOPS.contains(&(stop.native.as_str(), stop.reason));
     if own {
         return Some(&stop.native);
     }

@@ -1,0 +1,421 @@
+//! Parts of a turn, read and written. A part of a kind unknown here is kept whole.
+//!
+//! A signature on a text stands in the hub as reasoning without text right before it; on a call, it
+//! is the call's own.
+
+use super::ID;
+use super::calls::{Calls, is_made};
+use crate::error::DecodeError;
+use crate::fields::{Fields, arguments_object, merge, put};
+use crate::hub::{Extra, Media, Part, Signature, ToolCall};
+use crate::{media, seal};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What stands before sealed data that only its provider can read, within a foreign seal.
+const REDACTED: &str = "redacted:";
+
+/// The kinds of data, by the names of their fields.
+static KINDS: &[(&str, &str)] = &[
+    ("text", "text"),
+    ("functionCall", "function_call"),
+    ("functionResponse", "function_response"),
+    ("inlineData", "inline_data"),
+    ("fileData", "file_data"),
+];
+
+/// Reads the parts of one turn that stand at `path`.
+pub(super) fn read_all(
+    list: Vec<Value>,
+    path: &str,
+    calls: &mut Calls,
+) -> Result<Vec<Part>, DecodeError> {
+    let mut parts = Vec::with_capacity(list.len());
+    for (at, value) in list.into_iter().enumerate() {
+        read(value, format!("{path}[{at}]"), calls, &mut parts)?;
+    }
+    Ok(parts)
+}
+
+/// Reads one part and appends what it says.
+pub(super) fn read(
+    value: Value,
+    path: String,
+    calls: &mut Calls,
+    out: &mut Vec<Part>,
+) -> Result<(), DecodeError> {
+    let has = |key: &str| value.get(key).is_some_and(|value| !value.is_null());
+    let kind = KINDS.iter().find(|(camel, snake)| has(camel) || has(snake)).map(|(camel, _)| camel);
+    let Some(kind) = kind else {
+        return read_other(value, path, out);
+    };
+    let mut fields = Fields::of(value, path)?.either_case();
+    let seal = fields.text("thoughtSignature")?.map(|text| seal::open(text, ID));
+    match *kind {
+        "text" => read_text(fields, seal, out),
+        "functionCall" => read_call(fields, seal, calls, out),
+        "functionResponse" => read_response(fields, calls, out),
+        "inlineData" => read_media(fields, kind, seal, inline_source, out),
+        _ => read_media(fields, kind, seal, file_source, out),
+    }
+}
+
+/// A part without known data: perhaps only a signature, perhaps something of theirs.
+fn read_other(value: Value, path: String, out: &mut Vec<Part>) -> Result<(), DecodeError> {
+    let Value::Object(map) = &value else {
+        return Err(DecodeError::at(path, "must be an object"));
+    };
+    let seal = map.get("thoughtSignature").and_then(Value::as_str);
+    match seal {
+        Some(text) if map.keys().all(|key| key == "thoughtSignature" || key == "thought") => {
+            let signature = Some(seal::open(text.to_owned(), ID));
+            out.push(Part::Reasoning { text: String::new(), signature });
+        }
+        _ if map.is_empty() => {}
+        _ => out.push(Part::Other { origin: ID, value }),
+    }
+    Ok(())
+}
+
+fn read_text(
+    mut fields: Fields,
+    seal: Option<Signature>,
+    out: &mut Vec<Part>,
+) -> Result<(), DecodeError> {
+    let text = fields.text("text")?.unwrap_or_default();
+    if fields.bool("thought")?.unwrap_or(false) {
+        push_thought(text, seal, out);
+        return Ok(());
+    }
+    if seal.is_some() {
+        out.push(Part::Reasoning { text: String::new(), signature: seal });
+    }
+    if !text.is_empty() {
+        out.push(Part::Text { text, extra: fields.rest() });
+    }
+    Ok(())
+}
+
+/// Thoughts in a row are one, up to a seal; clients keep the pieces of a stream as parts.
+fn push_thought(text: String, seal: Option<Signature>, out: &mut Vec<Part>) {
+    if let Some(foreign) = seal.as_ref().filter(|seal| seal.origin != ID)
+        && let Some(data) = foreign.value.strip_prefix(REDACTED)
+    {
+        out.push(Part::RedactedReasoning { data: data.to_owned(), origin: foreign.origin });
+        return;
+    }
+    match out.last_mut() {
+        Some(Part::Reasoning { text: before, signature: none @ None }) => {
+            before.push_str(&text);
+            *none = seal;
+        }
+        _ => out.push(Part::Reasoning { text, signature: seal }),
+    }
+}
+
+fn read_call(
+    mut fields: Fields,
+    signature: Option<Signature>,
+    calls: &mut Calls,
+    out: &mut Vec<Part>,
+) -> Result<(), DecodeError> {
+    let Some(mut call) = fields.object("functionCall")? else { return Ok(()) };
+    let name = call.need_text("name")?;
+    let id = calls.call(call.text("id")?, &name);
+    let arguments = call.take("args").unwrap_or_else(|| json!({})).to_string();
+    out.push(Part::ToolCall(ToolCall { id, name, arguments, signature, extra: call.rest() }));
+    Ok(())
+}
+
+fn read_response(
+    mut fields: Fields,
+    calls: &mut Calls,
+    out: &mut Vec<Part>,
+) -> Result<(), DecodeError> {
+    let Some(mut answer) = fields.object("functionResponse")? else { return Ok(()) };
+    let name = answer.need_text("name")?;
+    let call_id = calls.answer(answer.text("id")?, &name);
+    let (text, is_error) = response_text(answer.take("response"));
+    let mut content = vec![Part::Text { text, extra: Extra::new() }];
+    let path = answer.path("parts");
+    content.extend(read_all(answer.list("parts")?, &path, calls)?);
+    let (name, extra) = (Some(name), answer.rest());
+    out.push(Part::ToolResult { call_id, name, content, is_error, extra });
+    Ok(())
+}
+
+/// A response is an object; a lone text under `output` or `error` is that text, unless the text is
+/// itself an object and would be written back as such.
+fn response_text(response: Option<Value>) -> (String, bool) {
+    let Some(response) = response else { return (String::new(), false) };
+    for (key, is_error) in [("output", false), ("error", true)] {
+        if let Some(text) = lone_text(&response, key)
+            && (is_error || as_object(text).is_none())
+        {
+            return (text.to_owned(), is_error);
+        }
+    }
+    (response.to_string(), false)
+}
+
+fn lone_text<'a>(response: &'a Value, key: &str) -> Option<&'a str> {
+    let map = response.as_object().filter(|map| map.len() == 1)?;
+    map.get(key)?.as_str()
+}
+
+fn as_object(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().filter(Value::is_object)
+}
+
+type Source = fn(&mut Fields) -> Result<(String, Media), DecodeError>;
+
+fn inline_source(data: &mut Fields) -> Result<(String, Media), DecodeError> {
+    let mime = data.need_text("mimeType")?;
+    Ok((mime.clone(), Media::Base64 { mime, data: data.need_text("data")? }))
+}
+
+fn file_source(data: &mut Fields) -> Result<(String, Media), DecodeError> {
+    let uri = data.need_text("fileUri")?;
+    let mime = data.text("mimeType")?.unwrap_or_default();
+    Ok((mime, Media::Url(uri)))
+}
+
+fn read_media(
+    mut fields: Fields,
+    kind: &str,
+    seal: Option<Signature>,
+    source: Source,
+    out: &mut Vec<Part>,
+) -> Result<(), DecodeError> {
+    let Some(mut data) = fields.object(kind)? else { return Ok(()) };
+    let (mime, source) = source(&mut data)?;
+    let name = data.text("displayName")?;
+    let mut extra = fields.rest();
+    put(&mut extra, "thoughtSignature", seal.map(|seal| seal.value));
+    if matches!(source, Media::Url(_)) && !mime.is_empty() {
+        put(&mut extra, "mimeType", Some(mime.as_str()));
+    }
+    out.push(match mime.split('/').next() {
+        Some("image") => Part::Image { source, extra },
+        Some("audio") => Part::Audio { source, extra },
+        _ => Part::File { source, name, extra },
+    });
+    Ok(())
+}
+
+/// Whom parts are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// The provider: it accepts only its own seals, and extras only from its own dialect.
+    Provider,
+    /// A client: it carries foreign seals for us.
+    Client,
+}
+
+/// Stands for the signature of a call that another model made, as Google's guide on thought
+/// signatures prescribes for such histories.
+const NO_SEAL: &str = "skip_thought_signature_validator";
+
+/// Writes parts.
+pub(super) struct Writing<'a> {
+    /// Whom for.
+    pub(super) reader: Reader,
+    /// Whether the extras come from this dialect.
+    pub(super) own_extras: bool,
+    /// Whether the model refuses calls without a signature.
+    pub(super) wants_seals: bool,
+    /// Names of the calls by id.
+    pub(super) names: BTreeMap<&'a str, &'a str>,
+    /// Wishes that had no place here.
+    pub(super) lost: Vec<&'static str>,
+}
+
+impl<'a> Writing<'a> {
+    /// Writes for `reader` what was read from the dialect `origin`.
+    pub(super) fn new(reader: Reader, origin: &str) -> Self {
+        Self {
+            reader,
+            own_extras: origin == ID,
+            wants_seals: false,
+            names: BTreeMap::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    /// All parts of one turn.
+    pub(super) fn parts(&mut self, parts: &'a [Part]) -> Vec<Value> {
+        let mut out = Vec::with_capacity(parts.len());
+        let mut pending = None;
+        let mut called = false;
+        for part in parts {
+            if let Part::Reasoning { text, signature: Some(seal) } = part
+                && text.is_empty()
+            {
+                flush(pending.take(), &mut out);
+                pending = self.sealed(seal);
+                continue;
+            }
+            let Some(mut written) = self.part(part) else { continue };
+            if matches!(part, Part::ToolCall(_)) {
+                let first = !std::mem::replace(&mut called, true);
+                pending = pending.or_else(|| self.stand_in(first, &written));
+            }
+            if let Value::Object(map) = &mut written
+                && !map.contains_key("thoughtSignature")
+            {
+                put(map, "thoughtSignature", pending.take());
+            }
+            out.push(written);
+        }
+        flush(pending, &mut out);
+        out
+    }
+
+    /// Only the first call of a turn is checked for a signature.
+    fn stand_in(&self, first: bool, call: &Value) -> Option<String> {
+        let needed = self.wants_seals && first && call.get("thoughtSignature").is_none();
+        needed.then(|| NO_SEAL.to_owned())
+    }
+
+    fn part(&mut self, part: &'a Part) -> Option<Value> {
+        match part {
+            Part::Text { text, extra } if !text.is_empty() => {
+                Some(self.with(text_part(text), extra))
+            }
+            Part::Refusal(text) if !text.is_empty() => Some(text_part(text)),
+            Part::Text { .. } | Part::Refusal(_) => None,
+            Part::Image { source, extra } => self.media(source, extra, "image/jpeg", "image_url"),
+            Part::Audio { source, extra } => self.media(source, extra, "audio/wav", "input_audio"),
+            Part::File { source, extra, .. } => {
+                self.media(source, extra, "application/pdf", "file")
+            }
+            Part::ToolCall(call) => Some(self.call(call)),
+            Part::ToolResult { call_id, name, content, is_error, extra } => {
+                let name = self.name_of(call_id, name.as_deref());
+                Some(self.response(call_id, &name, (content, *is_error), extra))
+            }
+            Part::Reasoning { text, signature } => self.thought(text, signature.as_ref()),
+            Part::RedactedReasoning { data, origin } => self.redacted(data, origin),
+            Part::Other { origin, value } => (*origin == ID).then(|| value.clone()),
+        }
+    }
+
+    fn with(&self, mut part: Value, extra: &Extra) -> Value {
+        if let (true, Value::Object(map)) = (self.own_extras, &mut part) {
+            merge(map, extra);
+        }
+        part
+    }
+
+    fn media(
+        &mut self,
+        source: &Media,
+        extra: &Extra,
+        fallback: &str,
+        wish: &'static str,
+    ) -> Option<Value> {
+        let mut extra = extra.clone();
+        let known = extra.shift_remove("mimeType").filter(|_| self.own_extras);
+        let part = match media::resolved(source) {
+            Media::Base64 { mime, data } => {
+                json!({"inlineData": {"mimeType": mime, "data": data}})
+            }
+            Media::Url(uri) => {
+                let guess = media::mime_of_url(&uri).unwrap_or(fallback);
+                let mime = known.unwrap_or_else(|| guess.into());
+                json!({"fileData": {"mimeType": mime, "fileUri": uri}})
+            }
+            Media::FileId(_) => {
+                self.lost.push(wish);
+                return None;
+            }
+        };
+        Some(self.with(part, &extra))
+    }
+
+    fn call(&self, call: &ToolCall) -> Value {
+        let mut map = Map::new();
+        put(&mut map, "id", (!is_made(&call.id)).then_some(call.id.as_str()));
+        put(&mut map, "name", Some(call.name.as_str()));
+        put(&mut map, "args", Some(arguments_object(&call.arguments)));
+        if self.own_extras {
+            merge(&mut map, &call.extra);
+        }
+        let mut part = Map::from_iter([("functionCall".to_owned(), Value::Object(map))]);
+        let seal = call.signature.as_ref().and_then(|seal| self.sealed(seal));
+        put(&mut part, "thoughtSignature", seal);
+        Value::Object(part)
+    }
+
+    fn name_of(&self, call_id: &str, told: Option<&str>) -> String {
+        let known = self.names.get(call_id).copied();
+        known.or(told).unwrap_or(call_id).to_owned()
+    }
+
+    fn response(
+        &mut self,
+        id: &str,
+        name: &str,
+        (content, is_error): (&'a [Part], bool),
+        extra: &Extra,
+    ) -> Value {
+        let mut text = String::new();
+        let mut media = Vec::new();
+        for part in content {
+            match part {
+                Part::Text { text: piece, .. } => text.push_str(piece),
+                other => media.extend(self.part(other)),
+            }
+        }
+        let response = match as_object(&text) {
+            Some(object) if !is_error => object,
+            _ => json!({ if is_error { "error" } else { "output" }: text }),
+        };
+        let mut map = Map::new();
+        put(&mut map, "id", (!is_made(id)).then_some(id));
+        put(&mut map, "name", Some(name));
+        put(&mut map, "response", Some(response));
+        put(&mut map, "parts", (!media.is_empty()).then_some(media));
+        if self.own_extras {
+            merge(&mut map, extra);
+        }
+        json!({"functionResponse": map})
+    }
+
+    /// The provider gets back only its own thoughts; a client gets them all.
+    fn thought(&self, text: &str, signature: Option<&Signature>) -> Option<Value> {
+        let seal = match (self.reader, signature) {
+            (Reader::Provider, Some(seal)) => Some(self.sealed(seal)?),
+            (Reader::Provider, None) if !self.own_extras => return None,
+            (_, seal) => seal.and_then(|seal| self.sealed(seal)),
+        };
+        let mut part = Map::new();
+        put(&mut part, "text", Some(text));
+        put(&mut part, "thought", Some(true));
+        put(&mut part, "thoughtSignature", seal);
+        Some(Value::Object(part))
+    }
+
+    fn redacted(&self, data: &str, origin: &'static str) -> Option<Value> {
+        (self.reader == Reader::Client).then(|| redacted_part(data, origin))
+    }
+
+    fn sealed(&self, seal: &Signature) -> Option<String> {
+        let known = self.reader == Reader::Client || seal.origin == ID;
+        known.then(|| seal::wrap(seal.origin, &seal.value, ID))
+    }
+}
+
+/// Data that only its provider can read, as a client of this dialect carries it.
+pub(super) fn redacted_part(data: &str, origin: &str) -> Value {
+    let seal = seal::wrap(origin, &format!("{REDACTED}{data}"), ID);
+    json!({"text": "", "thought": true, "thoughtSignature": seal})
+}
+
+fn flush(pending: Option<String>, out: &mut Vec<Value>) {
+    out.extend(pending.map(|seal| json!({"text": "", "thoughtSignature": seal})));
+}
+
+fn text_part(text: &str) -> Value {
+    json!({"text": text})
+}
