@@ -77,7 +77,17 @@ fn next_stretch(rest: &str, before: Option<char>) -> (Stretch, usize) {
     if let Some(length) = character(rest) {
         return (Stretch::Literal, length);
     }
-    (Stretch::Code, rest.chars().next().map_or(1, char::len_utf8))
+    (Stretch::Code, plain_code(rest))
+}
+
+/// The length of the code up to where something else may begin; at least one character.
+fn plain_code(rest: &str) -> usize {
+    let first = rest.chars().next().map_or(1, char::len_utf8);
+    let tail = rest.as_bytes().get(first..).unwrap_or_default();
+    let next = tail.windows(2).position(|pair| {
+        matches!(pair, [b'/' | b'"' | b'\'', _] | [b'r', b'"' | b'#'] | [b'b' | b'c', b'r'])
+    });
+    next.map_or(rest.len(), |at| first + at)
 }
 
 /// The length of a block comment, nested ones included.
