@@ -1,0 +1,160 @@
+//! Watches a relayed stream in one pass over each chunk: the scanner checks the text and the
+//! lengths and spans of the few interesting fields fall out on the way. Nothing is parsed into
+//! values but usage and errors, which come once a stream.
+
+use super::{DONE, finish, report, usage};
+use crate::dialect::{Meter, Quirks, Seen};
+use crate::error::DecodeError;
+use crate::scan::{Fault, Kind, Scanner};
+use serde_json::Value;
+use std::ops::Range;
+
+/// The observer of one stream.
+pub(super) struct ChunkMeter {
+    quirks: Quirks,
+}
+
+impl ChunkMeter {
+    pub(super) fn new(quirks: &Quirks) -> Self {
+        Self { quirks: quirks.clone() }
+    }
+}
+
+impl Meter for ChunkMeter {
+    fn event(&mut self, _name: Option<&[u8]>, data: &[u8]) -> Result<Seen, DecodeError> {
+        let data = data.trim_ascii();
+        if data == DONE {
+            return Ok(Seen { done: true, ..Seen::default() });
+        }
+        if data.is_empty() {
+            return Ok(Seen::default());
+        }
+        let mut note = Note::default();
+        let mut scanner = Scanner::new(data).map_err(malformed)?;
+        chunk(&mut scanner, &mut note).map_err(malformed)?;
+        let mut seen = note.seen;
+        seen.content_bytes += note.reasoning.max(note.reasoning_content);
+        seen.content |= seen.content_bytes > 0;
+        seen.usage = note.usage.and_then(|at| usage::of_text(scanner.slice(&at), &self.quirks));
+        seen.usage_only = note.choices == Some(0) && seen.usage.is_some();
+        if note.may_be_error {
+            seen.error = error(data);
+        }
+        Ok(seen)
+    }
+}
+
+/// What was found in one chunk.
+#[derive(Default)]
+struct Note {
+    seen: Seen,
+    choices: Option<usize>,
+    usage: Option<Range<usize>>,
+    may_be_error: bool,
+    /// Hosts that send both fields send the same text in them.
+    reasoning: usize,
+    reasoning_content: usize,
+}
+
+fn malformed(fault: Fault) -> DecodeError {
+    match fault {
+        Fault::Syntax { at, message } => DecodeError::at("", format!("{message} at byte {at}")),
+        Fault::TooDeep => DecodeError::at("", "nested too deeply"),
+    }
+}
+
+#[cold]
+fn error(data: &[u8]) -> Option<crate::error::Reported> {
+    let value: Value = serde_json::from_slice(data).ok()?;
+    report::inside(value.as_object()?)
+}
+
+fn chunk(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
+    scanner.object(|scanner, key| match &*key.unescaped() {
+        "choices" if scanner.kind() == Kind::Array => {
+            let mut count = 0;
+            scanner.array(|scanner, _| {
+                count += 1;
+                choice(scanner, note)
+            })?;
+            note.choices = Some(count);
+            Ok(())
+        }
+        "usage" => {
+            let object = scanner.kind() == Kind::Object;
+            let skipped = scanner.skip()?;
+            note.usage = object.then_some(skipped.span);
+            Ok(())
+        }
+        "error" => {
+            note.may_be_error |= scanner.kind() != Kind::Null;
+            scanner.skip().map(drop)
+        }
+        "object" if scanner.kind() == Kind::String => {
+            note.may_be_error |= scanner.string()?.raw == "error";
+            Ok(())
+        }
+        _ => scanner.skip().map(drop),
+    })?;
+    scanner.end()
+}
+
+fn choice(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
+    if scanner.kind() != Kind::Object {
+        return scanner.skip().map(drop);
+    }
+    scanner.object(|scanner, key| match (&*key.unescaped(), scanner.kind()) {
+        ("delta" | "message", Kind::Object) => delta(scanner, note),
+        ("finish_reason", Kind::String) => {
+            note.seen.stop = Some(finish::reason(&scanner.string()?.unescaped()));
+            Ok(())
+        }
+        _ => scanner.skip().map(drop),
+    })
+}
+
+fn delta(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
+    scanner.object(|scanner, key| {
+        match (&*key.unescaped(), scanner.kind()) {
+            ("content" | "refusal", Kind::String) => {
+                note.seen.content_bytes += scanner.string()?.unescaped_len();
+            }
+            ("reasoning_content", Kind::String) => {
+                note.reasoning_content += scanner.string()?.unescaped_len();
+            }
+            ("reasoning", Kind::String) => note.reasoning += scanner.string()?.unescaped_len(),
+            ("tool_calls", Kind::Array) => scanner.array(|scanner, _| {
+                note.seen.content = true;
+                texts(scanner, note)
+            })?,
+            ("function_call" | "audio", Kind::Object) => {
+                note.seen.content = true;
+                texts(scanner, note)?;
+            }
+            // Parts, such as Mistral's thinking.
+            ("content", Kind::Array) => texts(scanner, note)?,
+            _ => drop(scanner.skip()?),
+        }
+        Ok(())
+    })
+}
+
+/// Counts the texts of a value: all that a model wrote under one of these names.
+fn texts(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
+    match scanner.kind() {
+        Kind::Object => scanner.object(|scanner, key| {
+            match (&*key.unescaped(), scanner.kind()) {
+                ("text" | "thinking" | "arguments" | "name" | "transcript", Kind::String) => {
+                    note.seen.content_bytes += scanner.string()?.unescaped_len();
+                }
+                ("function" | "thinking", Kind::Object | Kind::Array) => {
+                    texts(scanner, note)?;
+                }
+                _ => drop(scanner.skip()?),
+            }
+            Ok(())
+        }),
+        Kind::Array => scanner.array(|scanner, _| texts(scanner, note)),
+        _ => scanner.skip().map(drop),
+    }
+}
