@@ -63,6 +63,8 @@ const ROOMS: &[Room] = &[
     Room { name: "sim", uses: &["wire"], shuns: &["rusqlite"] },
     Room { name: "gateway", uses: EVERY_ROOM, shuns: &[] },
     Room { name: "xtask", uses: &[], shuns: &[] },
+    // What is measured must not be part of the scales.
+    Room { name: "bench", uses: &[], shuns: &[] },
 ];
 
 /// Rooms whose `clippy.toml` bans the clock and the disk.
@@ -78,26 +80,28 @@ pub(crate) fn check(metadata: &str) -> Result<Vec<Finding>, String> {
     let metadata: Value = serde_json::from_str(metadata).map_err(|error| error.to_string())?;
     let packages = metadata.get("packages").and_then(Value::as_array).ok_or("no packages")?;
     let ours: Vec<&str> = packages.iter().filter_map(|package| text(package, "name")).collect();
-    Ok(packages.iter().flat_map(|package| check_package(package, &ours)).collect())
+    let root = text(&metadata, "workspace_root").unwrap_or_default();
+    Ok(packages.iter().flat_map(|package| check_package(package, &ours, root)).collect())
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str)
 }
 
-fn check_package(package: &Value, ours: &[&str]) -> Vec<Finding> {
+fn check_package(package: &Value, ours: &[&str], root: &str) -> Vec<Finding> {
     let name = text(package, "name").unwrap_or_default();
-    let manifest = format!("crates/{name}/Cargo.toml");
+    let manifest = text(package, "manifest_path").unwrap_or("Cargo.toml");
+    let manifest = manifest.strip_prefix(root).unwrap_or(manifest).trim_start_matches('/');
     let Some(room) = ROOMS.iter().find(|room| room.name == name) else {
         let said = format!("`{name}` is not in the table of rooms: what must it not know?");
-        return vec![Finding::new(&manifest, 1, said)];
+        return vec![Finding::new(manifest, 1, said)];
     };
     let dependencies = package.get("dependencies").and_then(Value::as_array);
     dependencies
         .into_iter()
         .flatten()
         .filter_map(|dependency| refusal(room, dependency, ours))
-        .map(|said| Finding::new(&manifest, 1, said))
+        .map(|said| Finding::new(manifest, 1, said))
         .collect()
 }
 
