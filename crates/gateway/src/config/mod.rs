@@ -17,6 +17,7 @@ pub mod url;
 
 pub mod keys;
 pub mod schema;
+pub mod system;
 
 mod expand;
 mod problem;
@@ -39,7 +40,10 @@ use sections::{groups, outward, providers, routing, server};
 use tree::{Mark, Node};
 use values::Wrong;
 
-/// Reads a configuration file.
+/// The configuration's file when none is named, if it exists.
+pub const DEFAULT_FILE: &str = "weighbridge.yaml";
+
+/// Reads a configuration file. [`system`] has the real environment and disk.
 ///
 /// # Errors
 /// All problems of the file in the order of its lines; a file that cannot be read is one.
@@ -102,6 +106,12 @@ pub fn from_environment(env: Env<'_>) -> Result<Config, NoProviders> {
     let no_files = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
     let mut reader = Reader::new("", env, &no_files);
     Ok(assemble(&mut reader, &At::root(&Node::empty()), found))
+}
+
+/// A duration as the file writes it (`500ms`, `2s`, `5m`).
+#[must_use]
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    values::duration(text).ok()
 }
 
 /// No file and no key in the environment.

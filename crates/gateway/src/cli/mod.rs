@@ -1,0 +1,234 @@
+//! The command line: what was asked for, and the commands that only print.
+//!
+//! Data goes to `out`, which is standard output; errors go to standard error. The exit code is 0,
+//! 1 when something failed, 2 when the input was wrong. Commands that run the gateway or the
+//! simulator are not done here but handed back as [`Start`], so this module needs nothing that
+//! serves.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::{self, DEFAULT_FILE};
+use crate::telemetry::LogFormat;
+
+mod check;
+mod print;
+
+#[cfg(test)]
+mod tests;
+
+/// The arguments of `weighbridge`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "weighbridge",
+    version,
+    about = "An LLM gateway: every request is weighed before it crosses.",
+    after_help = "Without a command the gateway is served."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// How log lines on standard error are written.
+    #[arg(long, global = true, value_name = "text|json", default_value = "text",
+        value_parser = PossibleValuesParser::new(["text", "json"]).map(log_format))]
+    log_format: LogFormat,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Args)]
+struct ConfigFile {
+    /// The configuration; `weighbridge.yaml` here, if it exists, when not given.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn log_format(word: String) -> LogFormat {
+    if word == "json" { LogFormat::Json } else { LogFormat::Text }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the gateway. Without a configuration: the providers whose usual keys are in the
+    /// environment.
+    Serve(ConfigFile),
+    /// Runs the gateway with simulated providers and traffic; no keys needed.
+    Demo,
+    /// Checks the configuration and prints every problem with its line.
+    Check(ConfigFile),
+    /// Says what would happen to a request, without sending it.
+    Explain(Explain),
+    /// Runs the simulated provider alone.
+    Sim(Sim),
+    /// Prints the JSON Schema of the configuration, or its reference page.
+    Schema {
+        /// JSON Schema for editors, or a page for people.
+        #[arg(long, value_enum, default_value_t = SchemaFormat::Json)]
+        format: SchemaFormat,
+    },
+    /// Prints a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Prints the manual page, or that of one command.
+    Man {
+        /// The command.
+        command: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The model a client would ask for.
+    #[arg(long, value_name = "MODEL")]
+    model: String,
+    /// A request body as a client would send it.
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Sim {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4010")]
+    listen: SocketAddr,
+    /// Which faults to play, and when.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Keep no journal of requests.
+    #[arg(long)]
+    no_journal: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SchemaFormat {
+    Json,
+    Markdown,
+}
+
+/// What is left to do after the command line was read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: exit with this code.
+    Exit(u8),
+    /// Start this.
+    Start(Start),
+}
+
+/// What to start. Paths of configurations exist or were named by the user.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The gateway.
+    Serve(ServeOptions),
+    /// The gateway with simulated providers.
+    Demo {
+        /// How log lines are written.
+        log_format: LogFormat,
+    },
+    /// An explanation of what would happen to a request.
+    Explain(ExplainOptions),
+    /// The simulated provider alone.
+    Sim(SimOptions),
+}
+
+/// How to serve.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// The configuration; without one the environment's keys configure the providers.
+    pub config: Option<PathBuf>,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+}
+
+/// What to explain.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ExplainOptions {
+    /// The configuration; without one the environment's keys configure the providers.
+    pub config: Option<PathBuf>,
+    /// The model a client would ask for.
+    pub model: String,
+    /// A request body as a client would send it.
+    pub request: Option<PathBuf>,
+}
+
+/// How to simulate.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SimOptions {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Which faults to play, and when.
+    pub script: Option<PathBuf>,
+    /// Whether requests are kept in its journal.
+    pub journal: bool,
+}
+
+/// Reads the process's arguments and does what only prints. Wrong arguments end the process with
+/// code 2, `--help` and `--version` with 0.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn run(out: &mut dyn Write) -> io::Result<Next> {
+    let cli = Cli::parse();
+    match misplaced(&cli) {
+        Some(error) => error.exit(),
+        None => next(cli, out),
+    }
+}
+
+/// `-c` before a command would go unheard.
+fn misplaced(cli: &Cli) -> Option<clap::Error> {
+    let unheard = cli.config.config.is_some() && cli.command.is_some();
+    let text = "`--config` stands after the command";
+    unheard.then(|| Cli::command().error(ErrorKind::ArgumentConflict, text))
+}
+
+fn next(cli: Cli, out: &mut dyn Write) -> io::Result<Next> {
+    let log_format = cli.log_format;
+    let command = cli.command.unwrap_or(Command::Serve(cli.config));
+    let start = match command {
+        Command::Serve(file) => Start::Serve(ServeOptions { config: file.found(), log_format }),
+        Command::Demo => Start::Demo { log_format },
+        Command::Explain(Explain { config, model, request }) => {
+            Start::Explain(ExplainOptions { config: config.found(), model, request })
+        }
+        Command::Sim(Sim { listen, script, no_journal }) => {
+            Start::Sim(SimOptions { listen, script, journal: !no_journal })
+        }
+        Command::Check(file) => return check::run(&file.named(), out).map(Next::Exit),
+        Command::Schema { format } => return print::schema(format, out).map(Next::Exit),
+        Command::Completions { shell } => return print::completions(shell, out).map(Next::Exit),
+        Command::Man { command } => return print::man(command.as_deref(), out).map(Next::Exit),
+    };
+    Ok(Next::Start(start))
+}
+
+impl ConfigFile {
+    /// The file named, or the usual one if it exists.
+    fn found(self) -> Option<PathBuf> {
+        let usual = || Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE));
+        self.config.or_else(usual)
+    }
+
+    /// The file named, or the usual one.
+    fn named(self) -> PathBuf {
+        self.config.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE))
+    }
+}
+
+/// Reads the configuration of `path` from this machine's disk and environment.
+///
+/// # Errors
+/// All problems of the file.
+pub fn load(path: &Path) -> Result<config::Config, Vec<config::Problem>> {
+    config::load(path, &config::system::env, &config::system::read)
+}

@@ -1,0 +1,103 @@
+//! Command lines and what they print.
+
+use super::*;
+
+fn ran(arguments: &[&str]) -> (Next, String) {
+    let cli = Cli::try_parse_from(std::iter::once(&"weighbridge").chain(arguments)).unwrap();
+    let mut out = Vec::new();
+    let next = next(cli, &mut out).unwrap();
+    (next, String::from_utf8(out).unwrap())
+}
+
+/// What a check of this configuration prints, with the file called `f`, and its exit code.
+fn checked(text: &str) -> (Next, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f");
+    std::fs::write(&path, text).unwrap();
+    let path = path.display().to_string();
+    let (next, out) = ran(&["check", "-c", &path]);
+    (next, out.replace(&path, "f"))
+}
+
+#[test]
+fn the_definitions_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn serving_is_the_default_and_takes_the_configuration() {
+    let serve = |arguments: &[&str]| match ran(arguments).0 {
+        Next::Start(Start::Serve(options)) => options,
+        other => panic!("{other:?}"),
+    };
+    let named = ServeOptions { config: Some("x.yaml".into()), log_format: LogFormat::Text };
+    assert_eq!(serve(&["-c", "x.yaml"]), named);
+    assert_eq!(serve(&["serve", "--config", "x.yaml"]), named);
+    assert_eq!(serve(&[]).config, None);
+    assert_eq!(serve(&["serve", "--log-format", "json"]).log_format, LogFormat::Json);
+    assert_eq!(serve(&["--log-format", "json"]).log_format, LogFormat::Json);
+}
+
+#[test]
+fn a_configuration_named_before_the_command_is_refused() {
+    let before = Cli::try_parse_from(["weighbridge", "-c", "x", "check"]).unwrap();
+    assert!(misplaced(&before).is_some());
+    let after = Cli::try_parse_from(["weighbridge", "check", "-c", "x"]).unwrap();
+    assert!(misplaced(&after).is_none());
+}
+
+#[test]
+fn commands_that_run_are_handed_back_with_their_options() {
+    let (next, _) = ran(&["explain", "-c", "x", "--model", "fast", "--request", "r.json"]);
+    let options = ExplainOptions {
+        config: Some("x".into()),
+        model: "fast".into(),
+        request: Some("r.json".into()),
+    };
+    assert_eq!(next, Next::Start(Start::Explain(options)));
+    let (next, _) = ran(&["sim", "--listen", "127.0.0.1:0", "--no-journal"]);
+    let Next::Start(Start::Sim(options)) = next else { panic!("{next:?}") };
+    assert_eq!((options.listen.port(), options.journal, options.script), (0, false, None));
+    let (next, _) = ran(&["demo"]);
+    assert_eq!(next, Next::Start(Start::Demo { log_format: LogFormat::Text }));
+}
+
+#[test]
+fn a_right_configuration_checks_with_zero() {
+    let text = "providers: { ollama: {} }\nmodels: { a: { deployments: [ollama/llama3] } }\n";
+    assert_eq!(checked(text), (Next::Exit(0), "f: no problems (1 provider, 1 model)\n".to_owned()));
+}
+
+#[test]
+fn a_wrong_configuration_checks_with_two_and_all_its_problems() {
+    let (next, out) = checked("providers: { ollama: {} }\nbreaker: { failures: 0, open_fr: 1s }\n");
+    let expected = "\
+f:2:22: breaker.failures: `0` is not within 1 to 1000
+f:2:25: breaker.open_fr: unknown key `open_fr` (did you mean `open_for`?)
+";
+    assert_eq!((next, out.as_str()), (Next::Exit(2), expected));
+    let (next, out) = ran(&["check", "-c", "/nonexistent/weighbridge.yaml"]);
+    assert_eq!(next, Next::Exit(2));
+    assert!(out.starts_with("/nonexistent/weighbridge.yaml:1:1: cannot be read: "), "{out}");
+}
+
+#[test]
+fn the_schema_is_json_and_the_reference_a_table() {
+    let (next, out) = ran(&["schema"]);
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(next, Next::Exit(0));
+    let (_, page) = ran(&["schema", "--format", "markdown"]);
+    assert!(page.contains("| `breaker.failures` | 1 to 1000 | `3` |"), "{page}");
+}
+
+#[test]
+fn every_shell_and_every_manual_page_is_written() {
+    for shell in Shell::value_variants() {
+        let (next, out) = ran(&["completions", &shell.to_string()]);
+        assert!(next == Next::Exit(0) && out.contains("weighbridge"), "{shell}");
+    }
+    assert!(ran(&["man"]).1.contains("weighbridge"));
+    assert!(ran(&["man", "explain"]).1.contains("model"));
+    assert_eq!(ran(&["man", "nothing"]), (Next::Exit(2), String::new()));
+}
