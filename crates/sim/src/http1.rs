@@ -10,13 +10,14 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::ask::Complaint;
+use crate::call::early_refusal;
 use crate::dialect::Dialect;
 use crate::journal::{Ending, Tally};
 use crate::link::Link;
 use crate::play;
 use crate::reply::{After, Reply};
 use crate::request::Incoming;
-use crate::sim::{Prepared, Provider, early_refusal};
+use crate::sim::{Prepared, Provider};
 
 /// More than any client's head.
 const LONGEST_HEAD: usize = 256 * 1024;
@@ -112,6 +113,7 @@ impl<'a, L: Link> Connection<'a, L> {
     }
 
     async fn linger(mut self) {
+        drop(self.link.shutdown().await);
         let drain = async {
             let mut drained = 0;
             while drained < LINGER_BYTES && self.fill().await.is_ok() {

@@ -10,15 +10,16 @@
 //! # Layout
 //! `settings` what it is built from · `script` who gets which fault · `request`, `ask` what came ·
 //! `answer`, `text`, `schema` what is said · `dialect` how it is written · `reply` the answer as
-//! steps · `fault` what bends the steps · `sim` the decision · `serve`, `http1`, `play`, `http2`,
-//! `link` the wire · `journal` the books · `admin` the pages under `/sim/` · `net`, `memory`, `tls`
-//! listeners, in-memory peers and certificates.
+//! steps · `fault` what bends the steps · `sim`, `call` the decision · `serve`, `http1`, `play`,
+//! `http2`, `link` the wire · `journal` the books · `admin` the pages under `/sim/` · `net`,
+//! `memory`, `tls` listeners, in-memory peers and certificates.
 //!
 //! It does not know the gateway, and it does not read requests more strictly than the vendors do.
 
 mod admin;
 mod answer;
 mod ask;
+mod call;
 mod chance;
 mod dialect;
 mod fault;

@@ -9,13 +9,16 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Scene;
-use crate::reply::{After, Grain, Http2End, Reply, Step};
+use crate::reply::{After, Billing, Grain, Http2End, Reply, Step};
 
 /// The length of F42's big header.
 const BIG_HEADER: usize = 1 << 20;
 
 /// The number of F42's many headers.
 const MANY_HEADERS: usize = 1_000;
+
+/// So few informational heads are taken by a careful client, which then gets its answer.
+const PATIENT_CLIENT: u32 = 16;
 
 pub(super) fn reset(_: &Scene<'_>) -> Reply {
     Reply::nothing(vec![Step::Reset])
@@ -75,6 +78,9 @@ pub(super) fn bad_headers(scene: &Scene<'_>, reply: &mut Reply) {
 pub(super) fn informational(scene: &Scene<'_>, reply: &mut Reply) {
     let head = "HTTP/1.1 103 Early Hints\r\nlink: </sim>; rel=preload\r\n\r\n";
     let times = scene.call.count(100).min(100_000);
+    if times <= PATIENT_CLIENT {
+        reply.billing = Billing::Usage;
+    }
     reply.prelude = Bytes::from(head.repeat(times as usize));
 }
 
@@ -84,6 +90,9 @@ pub(super) fn trap(scene: &Scene<'_>, reply: &mut Reply) {
 
 pub(super) fn http2_end(scene: &Scene<'_>) -> Reply {
     let mut reply = Reply::nothing(vec![Step::Cut]);
+    if scene.call.variant == "internal" {
+        reply.billing = Billing::Input;
+    }
     reply.http2 = Some(match scene.call.variant {
         "refused" => Http2End::Refused,
         "internal" => Http2End::Internal,
