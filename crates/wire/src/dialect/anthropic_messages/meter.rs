@@ -47,6 +47,9 @@ struct Message<'a> {
     usage: Option<Counts>,
     #[serde(default, borrow)]
     content: Vec<Piece<'a>>,
+    /// Set already where the whole message stands in its start.
+    #[serde(borrow)]
+    stop_reason: Option<Cow<'a, str>>,
 }
 
 /// Blocks that are content by being there.
@@ -79,6 +82,7 @@ impl Meter for Observer {
         let mut told = frame.usage;
         if let Some(message) = frame.message {
             message.content.iter().for_each(|piece| piece.note(&mut seen));
+            seen.stop = message.stop_reason.as_deref().map(words::reason);
             told = told.or(message.usage);
         }
         if let Some(counts) = told {

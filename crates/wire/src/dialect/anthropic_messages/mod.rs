@@ -40,7 +40,7 @@ pub(crate) const ID: &str = "anthropic_messages";
 pub const JSON_TOOL: &str = "json_response";
 
 /// The row of this dialect.
-pub(super) const DIALECT: Dialect = Dialect {
+pub const DIALECT: Dialect = Dialect {
     id: ID,
     path: |_, _| "/messages".to_owned(),
     decode_request: decode_request::decode,

@@ -43,7 +43,7 @@ mod failure;
 pub(crate) const ID: &str = "gemini";
 
 /// The row of this dialect.
-pub(super) const DIALECT: Dialect = Dialect {
+pub const DIALECT: Dialect = Dialect {
     id: ID,
     path,
     decode_request: decode_request::decode,

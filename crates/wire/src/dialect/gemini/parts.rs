@@ -349,7 +349,7 @@ impl<'a> Writing<'a> {
 
     fn name_of(&self, call_id: &str, told: Option<&str>) -> String {
         let known = self.names.get(call_id).copied();
-        known.or(told).unwrap_or(call_id).to_owned()
+        told.or(known).unwrap_or(call_id).to_owned()
     }
 
     fn response(
