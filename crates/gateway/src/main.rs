@@ -1,2 +1,10 @@
-//! The binary: nothing but the call into the library.
-fn main() {}
+//! The binary: the allocator and the call into the library.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    gateway::cli::main()
+}

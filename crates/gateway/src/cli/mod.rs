@@ -1,13 +1,14 @@
 //! The command line: what was asked for, and the commands that only print.
 //!
-//! Data goes to `out`, which is standard output; errors go to standard error. The exit code is 0,
-//! 1 when something failed, 2 when the input was wrong. Commands that run the gateway or the
-//! simulator are not done here but handed back as [`Start`], so this module needs nothing that
-//! serves.
+//! Data goes to `out`, which is standard output; errors and logs go to standard error. The exit
+//! code is 0, 1 when something failed, 2 when the input was wrong. Reading a command line, and
+//! commands that only print, touch nothing that serves: what serves is a [`Start`], and only
+//! `start` knows how.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -19,6 +20,7 @@ use crate::telemetry::LogFormat;
 
 mod check;
 mod print;
+mod start;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,7 @@ mod tests;
     about = "An LLM gateway: every request is weighed before it crosses.",
     after_help = "Without a command the gateway is served."
 )]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -118,71 +120,49 @@ enum SchemaFormat {
 
 /// What is left to do after the command line was read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+enum Next {
     /// Nothing: exit with this code.
     Exit(u8),
-    /// Start this.
     Start(Start),
 }
 
-/// What to start. Paths of configurations exist or were named by the user.
+/// What to start. A path was named by the user or exists.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Start {
-    /// The gateway.
-    Serve(ServeOptions),
+enum Start {
+    /// The gateway; without a file the environment's keys configure the providers.
+    Serve { file: Option<PathBuf>, log_format: LogFormat },
     /// The gateway with simulated providers.
-    Demo {
-        /// How log lines are written.
-        log_format: LogFormat,
-    },
+    Demo { log_format: LogFormat },
     /// An explanation of what would happen to a request.
-    Explain(ExplainOptions),
+    Explain { file: Option<PathBuf>, model: String, request: Option<PathBuf> },
     /// The simulated provider alone.
-    Sim(SimOptions),
+    Sim { listen: SocketAddr, script: Option<PathBuf>, journal: bool, log_format: LogFormat },
 }
 
-/// How to serve.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ServeOptions {
-    /// The configuration; without one the environment's keys configure the providers.
-    pub config: Option<PathBuf>,
-    /// How log lines are written.
-    pub log_format: LogFormat,
+/// Reads the process's arguments, does what they say and returns the exit code. Wrong arguments
+/// end the process with code 2, `--help` and `--version` with 0.
+#[must_use]
+pub fn main() -> ExitCode {
+    ExitCode::from(run(&mut io::stdout()))
 }
 
-/// What to explain.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ExplainOptions {
-    /// The configuration; without one the environment's keys configure the providers.
-    pub config: Option<PathBuf>,
-    /// The model a client would ask for.
-    pub model: String,
-    /// A request body as a client would send it.
-    pub request: Option<PathBuf>,
-}
-
-/// How to simulate.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SimOptions {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// Which faults to play, and when.
-    pub script: Option<PathBuf>,
-    /// Whether requests are kept in its journal.
-    pub journal: bool,
-}
-
-/// Reads the process's arguments and does what only prints. Wrong arguments end the process with
-/// code 2, `--help` and `--version` with 0.
-///
-/// # Errors
-/// When `out` cannot be written.
-pub fn run(out: &mut dyn Write) -> io::Result<Next> {
+fn run(out: &mut dyn Write) -> u8 {
     let cli = Cli::parse();
-    match misplaced(&cli) {
-        Some(error) => error.exit(),
-        None => next(cli, out),
+    if let Some(error) = misplaced(&cli) {
+        error.exit();
     }
+    let done = next(cli, out).and_then(|next| match next {
+        Next::Exit(code) => Ok(code),
+        Next::Start(start) => start::start(start, out),
+    });
+    done.unwrap_or_else(|error| failed(&error.to_string()))
+}
+
+/// Says on standard error that something failed.
+fn failed(text: &str) -> u8 {
+    // Nobody is left to be told when standard error itself is gone.
+    let _ = writeln!(io::stderr(), "weighbridge: {text}");
+    1
 }
 
 /// `-c` before a command would go unheard.
@@ -196,13 +176,13 @@ fn next(cli: Cli, out: &mut dyn Write) -> io::Result<Next> {
     let log_format = cli.log_format;
     let command = cli.command.unwrap_or(Command::Serve(cli.config));
     let start = match command {
-        Command::Serve(file) => Start::Serve(ServeOptions { config: file.found(), log_format }),
+        Command::Serve(file) => Start::Serve { file: file.found(), log_format },
         Command::Demo => Start::Demo { log_format },
         Command::Explain(Explain { config, model, request }) => {
-            Start::Explain(ExplainOptions { config: config.found(), model, request })
+            Start::Explain { file: config.found(), model, request }
         }
         Command::Sim(Sim { listen, script, no_journal }) => {
-            Start::Sim(SimOptions { listen, script, journal: !no_journal })
+            Start::Sim { listen, script, journal: !no_journal, log_format }
         }
         Command::Check(file) => return check::run(&file.named(), out).map(Next::Exit),
         Command::Schema { format } => return print::schema(format, out).map(Next::Exit),
@@ -226,9 +206,6 @@ impl ConfigFile {
 }
 
 /// Reads the configuration of `path` from this machine's disk and environment.
-///
-/// # Errors
-/// All problems of the file.
-pub fn load(path: &Path) -> Result<config::Config, Vec<config::Problem>> {
+fn load(path: &Path) -> Result<config::Config, Vec<config::Problem>> {
     config::load(path, &config::system::env, &config::system::read)
 }

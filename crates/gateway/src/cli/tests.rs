@@ -26,16 +26,15 @@ fn the_definitions_are_consistent() {
 
 #[test]
 fn serving_is_the_default_and_takes_the_configuration() {
-    let serve = |arguments: &[&str]| match ran(arguments).0 {
-        Next::Start(Start::Serve(options)) => options,
-        other => panic!("{other:?}"),
+    let serves = |arguments: &[&str], file: Option<&str>, log_format| {
+        let file = file.map(PathBuf::from);
+        assert_eq!(ran(arguments).0, Next::Start(Start::Serve { file, log_format }));
     };
-    let named = ServeOptions { config: Some("x.yaml".into()), log_format: LogFormat::Text };
-    assert_eq!(serve(&["-c", "x.yaml"]), named);
-    assert_eq!(serve(&["serve", "--config", "x.yaml"]), named);
-    assert_eq!(serve(&[]).config, None);
-    assert_eq!(serve(&["serve", "--log-format", "json"]).log_format, LogFormat::Json);
-    assert_eq!(serve(&["--log-format", "json"]).log_format, LogFormat::Json);
+    serves(&["-c", "x.yaml"], Some("x.yaml"), LogFormat::Text);
+    serves(&["serve", "--config", "x.yaml"], Some("x.yaml"), LogFormat::Text);
+    serves(&[], None, LogFormat::Text);
+    serves(&["serve", "--log-format", "json"], None, LogFormat::Json);
+    serves(&["--log-format", "json"], None, LogFormat::Json);
 }
 
 #[test]
@@ -48,18 +47,19 @@ fn a_configuration_named_before_the_command_is_refused() {
 
 #[test]
 fn commands_that_run_are_handed_back_with_their_options() {
-    let (next, _) = ran(&["explain", "-c", "x", "--model", "fast", "--request", "r.json"]);
-    let options = ExplainOptions {
-        config: Some("x".into()),
-        model: "fast".into(),
-        request: Some("r.json".into()),
-    };
-    assert_eq!(next, Next::Start(Start::Explain(options)));
-    let (next, _) = ran(&["sim", "--listen", "127.0.0.1:0", "--no-journal"]);
-    let Next::Start(Start::Sim(options)) = next else { panic!("{next:?}") };
-    assert_eq!((options.listen.port(), options.journal, options.script), (0, false, None));
+    let (file, request) = (Some("x".into()), Some("r.json".into()));
+    assert_eq!(
+        ran(&["explain", "-c", "x", "--model", "fast", "--request", "r.json"]).0,
+        Next::Start(Start::Explain { file, model: "fast".into(), request })
+    );
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let log_format = LogFormat::Text;
+    assert_eq!(
+        ran(&["sim", "--listen", "127.0.0.1:0", "--no-journal"]).0,
+        Next::Start(Start::Sim { listen, script: None, journal: false, log_format })
+    );
     let (next, _) = ran(&["demo"]);
-    assert_eq!(next, Next::Start(Start::Demo { log_format: LogFormat::Text }));
+    assert_eq!(next, Next::Start(Start::Demo { log_format }));
 }
 
 #[test]

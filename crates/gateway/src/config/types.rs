@@ -256,6 +256,8 @@ pub struct CustomModel {
     pub context: Option<u64>,
     /// The most tokens of output.
     pub max_output: Option<u64>,
+    /// It continues a partial answer given as the last assistant turn.
+    pub prefill: bool,
 }
 
 /// A model name that clients use, and what stands behind it.
@@ -306,18 +308,19 @@ pub enum UnknownPrice {
 /// What is written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
-    /// The least important lines still written.
+    /// The least important messages still written. It is no matter of requests: their lines
+    /// are always written.
     pub level: LogLevel,
 }
 
-/// How important a line is.
+/// How important a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
     /// Only failures of the gateway itself.
     Error,
     /// And what needs an operator's attention.
     Warn,
-    /// And one line per request and per fallback.
+    /// And what happens to the gateway itself: ready, reloaded, draining.
     Info,
     /// And each attempt's steps.
     Debug,

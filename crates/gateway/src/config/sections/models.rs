@@ -17,6 +17,7 @@ fn model(reader: &mut Reader<'_>, name: &str, at: &At<'_>) -> CustomModel {
         price: price(reader, at),
         context: reader.optional_count(&at.get("context")),
         max_output: reader.optional_count(&at.get("max_output")),
+        prefill: reader.flag(&at.get("prefill"), Some(false)),
     }
 }
 

@@ -1,0 +1,91 @@
+//! Reloading the configuration: on SIGHUP and when its file changes.
+//!
+//! The new file is read, validated and built in full before one atomic swap. An invalid one changes
+//! nothing: the old one stays in force, and every problem is logged, counted and shown in
+//! `/readyz?verbose`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use super::App;
+use crate::config::{self, Problem};
+
+/// Editors write a file in several steps; this long after the last one it is read.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Reloads whenever asked, for ever.
+pub async fn watch(app: App, file: PathBuf) {
+    let changed = Arc::new(Notify::new());
+    // The watcher works as long as it is kept.
+    let watcher = watcher(&file, Arc::clone(&changed));
+    if let Err(error) = &watcher {
+        tracing::warn!(%error, "the configuration file cannot be watched; SIGHUP still reloads it");
+    }
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {}
+            () = changed.notified() => tokio::time::sleep(SETTLE).await,
+        }
+        // Failure is told where it happens; the next change gets its own try.
+        let _ = reload(&app, &file);
+    }
+}
+
+fn watcher(file: &Path, changed: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
+    let name = file.file_name().map(std::ffi::OsStr::to_owned);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let ours = event.is_ok_and(|event| {
+            let touched = !event.kind.is_access();
+            touched && event.paths.iter().any(|path| path.file_name() == name.as_deref())
+        });
+        if ours {
+            changed.notify_one();
+        }
+    })?;
+    // The directory is watched, since editors replace the file.
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    watcher.watch(directory.unwrap_or(Path::new(".")), RecursiveMode::NonRecursive)?;
+    Ok(watcher)
+}
+
+/// Reads the file and puts it in force if it is right.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn reload(app: &App, file: &Path) -> Result<(), Vec<Problem>> {
+    let env = |name: &str| std::env::var(name).ok();
+    let read = |path: &Path| std::fs::read_to_string(path);
+    match config::load(file, &env, &read) {
+        Ok(config) => {
+            warn_of_fixed(app, &config);
+            app.adopt(config);
+            app.core.telemetry.metrics.reload("ok");
+            tracing::info!("configuration reloaded");
+            Ok(())
+        }
+        Err(problems) => {
+            for problem in &problems {
+                tracing::error!("configuration not reloaded: {problem}");
+            }
+            app.core.telemetry.metrics.reload("invalid");
+            app.health.refused(problems.iter().map(ToString::to_string).collect());
+            Err(problems)
+        }
+    }
+}
+
+fn warn_of_fixed(app: &App, new: &config::Config) {
+    let old = app.core.snapshot.load();
+    let server = &old.config.server;
+    let moved =
+        server.listen != new.server.listen || server.admin_listen != new.server.admin_listen;
+    if moved || old.config.data_dir != new.data_dir {
+        tracing::warn!("listen addresses and data_dir take effect at the next start");
+    }
+}

@@ -1,0 +1,145 @@
+//! Accepting connections and serving each until it ends or the gateway closes.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::stall::Stall;
+
+/// After a failed accept (no file descriptors left) the loop rests this long.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// Bounds of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once; further ones are told that the gateway is overloaded.
+    pub connections: usize,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// The time a head may take.
+    pub head_read: Duration,
+    /// How long a client may stop reading.
+    pub stalled: Duration,
+}
+
+/// What answers requests.
+pub trait Answer: Send + Sync + 'static {
+    /// What an answer is made of.
+    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+
+    /// Answers one request. `crowded`: more connections are open than there should be.
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        crowded: bool,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+/// Opens and closes a listener: the sender says when to close, and sees when all have gone.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    closing: watch::Receiver<bool>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Gate {
+    /// A gate and the handle that closes it.
+    #[must_use]
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, closing) = watch::channel(false);
+        (sender, Self { closing, open: Arc::default() })
+    }
+
+    /// Waits until the gate is closing.
+    pub async fn closed(&mut self) {
+        // A sender that is gone has closed the gate as well.
+        let _ = self.closing.wait_for(|closing| *closing).await;
+    }
+
+    /// Connections open now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// Accepts until the gate closes. Connections go on until they end by themselves.
+///
+/// # Errors
+/// Never for one connection; only when the listener itself is unusable.
+pub async fn serve_listener<A: Answer>(
+    listener: TcpListener,
+    answer: Arc<A>,
+    limits: Limits,
+    mut gate: Gate,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = gate.closed() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Small frames must leave at once; a failure here only costs latency.
+                let _ = stream.set_nodelay(true);
+                tokio::spawn(serve_io(stream, Arc::clone(&answer), limits, gate.clone()));
+            }
+            Err(error) => rest_after(&error).await,
+        }
+    }
+}
+
+async fn rest_after(error: &io::Error) {
+    let passing =
+        matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
+    if !passing {
+        tracing::warn!(%error, "accept");
+        tokio::time::sleep(ACCEPT_REST).await;
+    }
+}
+
+/// Serves one connection over any transport.
+pub async fn serve_io<A, I>(io: I, answer: Arc<A>, limits: Limits, mut gate: Gate)
+where
+    A: Answer,
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let count = gate.open.fetch_add(1, Ordering::Relaxed);
+    let crowded = count >= limits.connections;
+    let open = Arc::clone(&gate.open);
+    let service = service_fn(move |request| {
+        let answer = Arc::clone(&answer);
+        async move { Ok::<_, Infallible>(answer.answer(request, crowded).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_read)
+        .max_buf_size(limits.head_bytes.max(8192))
+        .keep_alive(!crowded)
+        .serve_connection(TokioIo::new(Stall::new(io, limits.stalled)), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = gate.closed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    open.fetch_sub(1, Ordering::Relaxed);
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection");
+    }
+}

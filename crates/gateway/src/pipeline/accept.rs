@@ -1,0 +1,213 @@
+//! Step 1: read the body under its bound, find the few fields needed, make the exchange.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout};
+use wire::dialect::Dialect;
+use wire::peek::{self, PeekError};
+
+use super::Core;
+use super::exchange::{Asks, Exchange, Open};
+use super::lanes::Snapshot;
+use crate::failure::{Code, Failure};
+
+/// A body must keep coming: this long without a byte is too slow.
+const BODY_IDLE: Duration = Duration::from_secs(10);
+/// Attribution headers are cut to this many bytes, so that no client can fill the log.
+const MAX_ATTRIBUTION: usize = 128;
+/// The longest timeout a client may ask for.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// A request as it came in.
+#[derive(Debug)]
+pub struct Inbound {
+    /// The dialect of the path it was sent to.
+    pub door: &'static Dialect,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, not yet read.
+    pub body: Incoming,
+    /// When its head was read.
+    pub arrived: Instant,
+}
+
+/// A failure before there was an exchange: only the id is known.
+#[derive(Debug)]
+pub struct Early {
+    /// The request's id.
+    pub id: u128,
+    /// When it arrived.
+    pub arrived: Instant,
+    /// What is wrong with it.
+    pub failure: Failure,
+}
+
+/// Reads the request and makes its exchange, not yet admitted.
+///
+/// # Errors
+/// When the body is too large, too slow, encoded, or no JSON request.
+pub async fn accept(core: &Core, inbound: Inbound) -> Result<Open, Early> {
+    let id = core.world.request_id();
+    let arrived = inbound.arrived;
+    let snapshot = core.snapshot.load_full();
+    match read(core, id, &snapshot, inbound).await {
+        Ok(exchange) => Ok(Open::new(exchange, core.abandoned.clone())),
+        Err(failure) => Err(Early { id, arrived, failure }),
+    }
+}
+
+async fn read(
+    core: &Core,
+    id: u128,
+    snapshot: &Arc<Snapshot>,
+    inbound: Inbound,
+) -> Result<Exchange, Failure> {
+    let asks = asks(&inbound.headers)?;
+    // Keys are checked before the body is read: nobody unknown may make us hold megabytes.
+    let principal = super::admit::principal(snapshot, &inbound.headers)?;
+    let body = body(&inbound.headers, inbound.body, snapshot.config.server.max_body_bytes).await?;
+    let peek = peek::chat(&body).map_err(|error| not_json(&error))?;
+    let mut exchange = Exchange::new(
+        id,
+        inbound.arrived,
+        Arc::clone(snapshot),
+        inbound.door,
+        body,
+        peek,
+        asks,
+        core.world.chance(),
+    );
+    exchange.principal = principal;
+    Ok(exchange)
+}
+
+async fn body(headers: &HeaderMap, mut body: Incoming, limit: u64) -> Result<Bytes, Failure> {
+    let encoded = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+    if encoded {
+        return Err(Failure::new(Code::UnsupportedEncoding));
+    }
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    while let Some(chunk) = next_chunk(&mut body).await? {
+        let so_far = first.as_ref().map_or(0, Bytes::len) + rest.len();
+        if (so_far + chunk.len()) as u64 > limit {
+            return Err(too_large(limit));
+        }
+        match &first {
+            // One chunk is the rule for short requests, and is kept without a copy.
+            None => first = Some(chunk),
+            Some(_) => {
+                if rest.is_empty() {
+                    let total = announced.and_then(|length| usize::try_from(length).ok());
+                    rest.reserve(total.unwrap_or(so_far + chunk.len()));
+                    rest.extend_from_slice(first.as_ref().map_or(&[], |first| &first[..]));
+                    first = Some(Bytes::new());
+                }
+                rest.extend_from_slice(&chunk);
+            }
+        }
+    }
+    Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+}
+
+async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+    loop {
+        let frame = timeout(BODY_IDLE, body.frame()).await;
+        match frame.map_err(|_| Failure::new(Code::SlowBody))? {
+            None => return Ok(None),
+            Some(Err(error)) => {
+                let failure = Failure::because(Code::InvalidRequest, "The request body broke off.");
+                return Err(failure.caused_by(error.to_string()));
+            }
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+fn too_large(limit: u64) -> Failure {
+    Failure::because(
+        Code::RequestTooLarge,
+        format!("The request body is larger than {limit} bytes."),
+    )
+}
+
+fn not_json(error: &PeekError) -> Failure {
+    let code = match error {
+        PeekError::DuplicateKey { .. } => Code::DuplicateKey,
+        PeekError::TooDeep => Code::JsonTooDeep,
+        PeekError::WrongType { .. } | PeekError::TooManyFields => Code::InvalidRequest,
+        PeekError::InvalidJson { .. } | PeekError::NotAnObject => Code::InvalidJson,
+    };
+    let failure = Failure::because(code, format!("{error}."));
+    match error {
+        PeekError::WrongType { field, .. } => failure.on(*field),
+        PeekError::DuplicateKey { key } => failure.on(key.clone()),
+        _ => failure,
+    }
+}
+
+/// Client headers that go upstream untouched when the upstream speaks the client's dialect.
+const FORWARDED: [&str; 2] = ["anthropic-beta", "openai-beta"];
+
+fn asks(headers: &HeaderMap) -> Result<Asks, Failure> {
+    let mut forwarded = HeaderMap::new();
+    for name in FORWARDED {
+        if let Some(value) = headers.get(name) {
+            forwarded.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    Ok(Asks {
+        timeout: client_timeout(headers)?,
+        feature: attribution(headers, "x-weighbridge-feature"),
+        user: attribution(headers, "x-weighbridge-user"),
+        only_if_cached: headers.get(CACHE_CONTROL).is_some_and(only_if_cached),
+        forwarded,
+    })
+}
+
+fn only_if_cached(value: &HeaderValue) -> bool {
+    let directives = value.to_str().unwrap_or("").split(',');
+    directives.into_iter().any(|directive| directive.trim().eq_ignore_ascii_case("only-if-cached"))
+}
+
+fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
+    let Some(value) = headers.get("x-weighbridge-timeout") else { return Ok(None) };
+    let parsed = value.to_str().ok().and_then(|text| crate::config::duration(text.trim()));
+    match parsed {
+        Some(asked) if !asked.is_zero() => Ok(Some(asked.min(MAX_TIMEOUT))),
+        _ => Err(Failure::because(
+            Code::InvalidRequest,
+            "The header x-weighbridge-timeout must be a duration such as 500ms, 20s or 2m.",
+        )
+        .on("x-weighbridge-timeout")),
+    }
+}
+
+/// An attribution value: printable, bounded, or not there.
+fn attribution(headers: &HeaderMap, name: &str) -> Option<Arc<str>> {
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    sanitised(text)
+}
+
+/// Bounds a client's word about itself.
+#[must_use]
+pub fn sanitised(text: &str) -> Option<Arc<str>> {
+    let cut = text.get(..text.floor_char_boundary(MAX_ATTRIBUTION))?;
+    let clean: String = cut.chars().filter(|c| !c.is_control()).collect();
+    (!clean.is_empty()).then(|| Arc::from(clean))
+}

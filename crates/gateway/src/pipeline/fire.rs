@@ -1,0 +1,441 @@
+//! One upstream call, from the request's first byte to the moment it can be committed.
+//!
+//! It owns all it needs, so that a hedge can run two of them side by side and drop the loser, which
+//! cancels the upstream. It knows the timers of one attempt and turns whatever comes back into
+//! either something to commit or a [`Lapse`]. It decides nothing about retries or fallbacks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use tokio::time::{Instant, timeout_at};
+use wire::classify::{self, Sighting};
+use wire::dialect::Dialect;
+use wire::error::Reported;
+use wire::hub::{StopReason, Usage};
+
+use super::Core;
+use super::exchange::Shot;
+use super::feed::{Along, Fed, Feed, Reader};
+use super::lanes::Lane;
+use super::lapse::{Cause, Lapse};
+use crate::config::Timeouts;
+use crate::upstream::{Call, Response, ResponseBody};
+
+/// The largest unstreamed answer.
+pub const MAX_ANSWER_BYTES: u64 = 64 << 20;
+/// The largest streamed answer after decoding its content encoding.
+const MAX_STREAM_BYTES: u64 = 1 << 30;
+/// This much of an error body is read; the rest says nothing more.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+/// Error bodies must come within this time once their headers have.
+const ERROR_BODY_WAIT: Duration = Duration::from_secs(2);
+
+/// Where and how to call.
+#[derive(Debug, Clone)]
+pub struct Aim {
+    /// The deployment.
+    pub lane: Arc<Lane>,
+    /// The request.
+    pub call: Call,
+    /// The clocks of this attempt.
+    pub timeouts: Timeouts,
+    /// When the whole request must be over.
+    pub deadline: Instant,
+    /// The client's dialect.
+    pub door: &'static Dialect,
+    /// Whether the upstream was asked for a stream.
+    pub ask_stream: bool,
+    /// What the client gets.
+    pub want: Want,
+}
+
+/// What the client gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// One body.
+    Whole,
+    /// A stream. `usage`: with usage at its end; `along`: its text is read along.
+    Stream {
+        /// The client asked for usage.
+        usage: bool,
+        /// The answer may have to be continued elsewhere.
+        along: bool,
+    },
+    /// Neither: the events of a continuation.
+    Events,
+}
+
+/// An answer that can be committed.
+#[derive(Debug)]
+pub enum Arrived {
+    /// The whole answer in the client's dialect.
+    Whole {
+        /// The body.
+        body: Bytes,
+        /// Usage as the provider told it.
+        usage: Option<Usage>,
+        /// Bytes of content in it.
+        content_bytes: u64,
+        /// Remarks.
+        malformed: u32,
+    },
+    /// A stream whose first content is here.
+    Stream(Box<Opening>),
+}
+
+/// A stream that has begun.
+#[derive(Debug)]
+pub struct Opening {
+    /// Frames held back until the first content, and the first content.
+    pub held: Vec<Bytes>,
+    /// What is still to come; the tally of what was.
+    pub feed: Feed,
+    /// The closing bytes, if the stream is complete already.
+    pub closing: Option<Bytes>,
+}
+
+/// Makes the call.
+///
+/// # Errors
+/// The lapse, whatever went wrong.
+pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, aim: Aim) -> Result<Arrived, Lapse> {
+    let response = answer_head(&core, &shot, &aim).await?;
+    let status = response.status;
+    if !(200..300).contains(&status) {
+        return Err(refused(&core, &aim, response).await);
+    }
+    match body_kind(&response.headers, aim.ask_stream) {
+        BodyKind::Events => streamed(&shot, &aim, response).await,
+        BodyKind::Json => whole(&aim, response).await,
+        BodyKind::Alien(kind) => Err(Lapse::new(Cause::BadContentType).status(status).detail(kind)),
+    }
+}
+
+/// Waits for the answer's head. The first-token clock starts when the request is on the wire, so
+/// the wait is looked at again whenever it could have run out.
+async fn answer_head(core: &Core, shot: &Shot, aim: &Aim) -> Result<Response, Lapse> {
+    let patience =
+        if aim.ask_stream { aim.timeouts.first_token } else { aim.timeouts.unstreamed_read };
+    let on_sent = |at| {
+        let _ = shot.sent.set(at);
+    };
+    let connect = aim.timeouts.connect;
+    let call = aim.call.clone();
+    let send = core.upstream.send(&shot.permit, &aim.lane.origin, call, connect, on_sent);
+    tokio::pin!(send);
+    let started = Instant::now();
+    let mut wake = started + patience;
+    loop {
+        if let Ok(result) = timeout_at(wake.min(aim.deadline), &mut send).await {
+            return result.map_err(Lapse::of_send);
+        }
+        let now = Instant::now();
+        if now >= aim.deadline {
+            return Err(Lapse::new(Cause::TotalTimeout));
+        }
+        // Not even sent by now: the upstream takes no bytes, and gets no longer than twice.
+        let due = shot.sent.get().map_or(started + connect + patience, |sent| *sent + patience);
+        if due <= now {
+            return Err(Lapse::new(Cause::FirstToken));
+        }
+        wake = due;
+    }
+}
+
+enum BodyKind {
+    Events,
+    Json,
+    Alien(String),
+}
+
+fn body_kind(headers: &HeaderMap, ask_stream: bool) -> BodyKind {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if kind == "text/event-stream" {
+        BodyKind::Events
+    } else if kind == "application/json" || kind.ends_with("+json") {
+        BodyKind::Json
+    } else if kind.contains("html") || kind.starts_with("image/") {
+        BodyKind::Alien(kind)
+    } else if ask_stream {
+        BodyKind::Events
+    } else {
+        BodyKind::Json
+    }
+}
+
+/// Reads an error answer and finds out what it means.
+async fn refused(core: &Core, aim: &Aim, response: Response) -> Lapse {
+    let status = response.status;
+    let headers = response.headers.clone();
+    if (300..400).contains(&status) {
+        return Lapse::new(Cause::Redirect).status(status);
+    }
+    let body = match response.decoded(MAX_ERROR_BYTES as u64) {
+        Ok(response) => error_body(response.body).await,
+        Err(_) => Bytes::new(),
+    };
+    let verdict = classify::classify(&Sighting {
+        provider: &aim.lane.vendor,
+        dialect: aim.lane.dialect.id,
+        status,
+        header: &|name| headers.get(name).and_then(|value| value.to_str().ok()),
+        body: &body,
+        now_unix_ms: core.world.unix_ms(Instant::now()),
+    });
+    Lapse::of_verdict(verdict, status)
+}
+
+async fn error_body(mut body: ResponseBody) -> Bytes {
+    let until = Instant::now() + ERROR_BODY_WAIT;
+    let mut read = BytesMut::new();
+    while read.len() < MAX_ERROR_BYTES {
+        match timeout_at(until, body.next()).await {
+            Ok(Some(Ok(chunk))) => read.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    read.truncate(MAX_ERROR_BYTES);
+    read.freeze()
+}
+
+async fn streamed(shot: &Shot, aim: &Aim, response: Response) -> Result<Arrived, Lapse> {
+    let sent = response.sent_at;
+    let status = response.status;
+    let response = response.decoded(MAX_STREAM_BYTES).map_err(Lapse::of_send)?;
+    let mut feed = Feed::new(response.body, reader(aim), aim.door, classifier(aim, status));
+    let first_token = sent + aim.timeouts.first_token;
+    match aim.want {
+        Want::Whole => aggregate(shot, aim, feed, first_token).await,
+        Want::Stream { .. } | Want::Events => {
+            let (held, closing) = open(&mut feed, first_token, aim.deadline).await?;
+            Ok(Arrived::Stream(Box::new(Opening { held, feed, closing })))
+        }
+    }
+}
+
+/// How errors inside the stream are classed; owned by the feed.
+fn classifier(aim: &Aim, status: u16) -> Box<dyn Fn(&Reported) -> Lapse + Send + Sync> {
+    let lane = Arc::clone(&aim.lane);
+    Box::new(move |reported| {
+        let (class, wait) =
+            classify::classify_reported(&lane.vendor, lane.dialect.id, status, reported);
+        Lapse::in_band(class, wait, reported.clone())
+    })
+}
+
+fn reader(aim: &Aim) -> Reader {
+    let lane = &aim.lane;
+    let along = |wanted: bool| wanted.then(|| Along::new(lane.dialect, &lane.quirks));
+    match aim.want {
+        Want::Whole => Reader::Aggregate {
+            meter: (lane.dialect.meter)(&lane.quirks),
+            aggregate: (lane.dialect.aggregate)(),
+        },
+        Want::Events => Reader::Events {
+            decoder: (lane.dialect.decode_events)(&lane.quirks),
+            events: Vec::new(),
+        },
+        Want::Stream { usage, along: wanted } if lane.dialect.id == aim.door.id => Reader::Relay {
+            meter: (lane.dialect.meter)(&lane.quirks),
+            keep_usage: usage,
+            along: along(wanted),
+        },
+        Want::Stream { usage, along: wanted } => Reader::Translate {
+            translator: wire::translate::StreamTranslator::new(
+                lane.dialect,
+                &lane.quirks,
+                aim.door,
+                usage,
+            ),
+            along: along(wanted),
+        },
+    }
+}
+
+/// Holds frames back until the first content, so that every failure before it stays invisible.
+async fn open(
+    feed: &mut Feed,
+    first_token: Instant,
+    deadline: Instant,
+) -> Result<(Vec<Bytes>, Option<Bytes>), Lapse> {
+    let mut held = Vec::new();
+    loop {
+        let Ok(fed) = timeout_at(first_token.min(deadline), feed.next()).await else {
+            return Err(timed_out(deadline, Cause::FirstToken));
+        };
+        match fed {
+            Fed::Quiet => {}
+            Fed::Frame { bytes, content } => {
+                held.push(bytes);
+                if content {
+                    return Ok((held, None));
+                }
+            }
+            Fed::Complete(closing) if is_empty(feed) => {
+                drop(closing);
+                return Err(Lapse::new(Cause::Empty));
+            }
+            Fed::Complete(closing) => return Ok((held, Some(closing))),
+            Fed::Lapsed(lapse) => return Err(before_content(lapse, feed)),
+        }
+    }
+}
+
+/// A complete answer without content is no answer, unless its reason explains it (a bound reached
+/// while reasoning, a refusal).
+fn is_empty(feed: &Feed) -> bool {
+    !feed.tally.content && feed.tally.stop == Some(StopReason::Stop)
+}
+
+/// A stream that ends before its first content was reset, or was empty from the start.
+fn before_content(lapse: Lapse, feed: &Feed) -> Lapse {
+    match lapse.cause {
+        Cause::Interrupted if feed.is_untouched() => Lapse::new(Cause::Empty),
+        Cause::Interrupted if !feed.tally.content => Lapse::new(Cause::Reset),
+        _ => lapse,
+    }
+}
+
+fn timed_out(deadline: Instant, otherwise: Cause) -> Lapse {
+    Lapse::new(if Instant::now() >= deadline { Cause::TotalTimeout } else { otherwise })
+}
+
+/// Gathers a stream into the unstreamed answer.
+async fn aggregate(shot: &Shot, aim: &Aim, mut feed: Feed, first_token: Instant) -> Result<Arrived, Lapse> {
+    let mut due = first_token;
+    loop {
+        let Ok(fed) = timeout_at(due.min(aim.deadline), feed.next()).await else {
+            let idle = if feed.tally.content { Cause::ReadIdle } else { Cause::FirstToken };
+            return Err(timed_out(aim.deadline, idle));
+        };
+        if feed.tally.content {
+            let now = Instant::now();
+            due = now + aim.timeouts.read;
+            let _ = shot.first.set(now);
+        }
+        match fed {
+            Fed::Quiet | Fed::Frame { .. } if feed.tally.content_bytes > MAX_ANSWER_BYTES => {
+                return Err(Lapse::new(Cause::TooLarge));
+            }
+            Fed::Quiet | Fed::Frame { .. } => {}
+            Fed::Complete(_) if is_empty(&feed) => return Err(Lapse::new(Cause::Empty)),
+            Fed::Complete(_) => return gathered(aim, feed),
+            Fed::Lapsed(lapse) => return Err(before_content(lapse, &feed)),
+        }
+    }
+}
+
+fn gathered(aim: &Aim, feed: Feed) -> Result<Arrived, Lapse> {
+    let (whole, tally, body) = feed.into_aggregate();
+    super::relay::finish_reading(body);
+    let body = in_door(aim, Bytes::from(whole))?;
+    Ok(Arrived::Whole {
+        body,
+        usage: tally.usage,
+        content_bytes: tally.content_bytes,
+        malformed: tally.malformed,
+    })
+}
+
+fn in_door(aim: &Aim, body: Bytes) -> Result<Bytes, Lapse> {
+    if aim.lane.dialect.id == aim.door.id {
+        return Ok(body);
+    }
+    let answer = wire::translate::answer(aim.lane.dialect, &aim.lane.quirks, &body, aim.door);
+    answer.map(Bytes::from).map_err(|error| Lapse::new(Cause::BadJson).detail(error.to_string()))
+}
+
+/// Reads an unstreamed answer.
+async fn whole(aim: &Aim, response: Response) -> Result<Arrived, Lapse> {
+    let response = response.decoded(MAX_ANSWER_BYTES).map_err(Lapse::of_send)?;
+    let status = response.status;
+    let idle = if aim.ask_stream { aim.timeouts.read } else { aim.timeouts.unstreamed_read };
+    let body = read_whole(response, idle, aim.deadline).await?;
+    judge(aim, body).map_err(|lapse| lapse.status(status))
+}
+
+async fn read_whole(
+    mut response: Response,
+    idle: Duration,
+    deadline: Instant,
+) -> Result<Bytes, Lapse> {
+    let mut read = BytesMut::new();
+    loop {
+        let due = (Instant::now() + idle).min(deadline);
+        match timeout_at(due, response.body.next()).await {
+            Ok(Some(Ok(chunk))) if read.len() as u64 + chunk.len() as u64 > MAX_ANSWER_BYTES => {
+                return Err(Lapse::new(Cause::TooLarge));
+            }
+            Ok(Some(Ok(chunk))) => read.extend_from_slice(&chunk),
+            Ok(Some(Err(failure))) => return Err(Lapse::of_body(failure, Cause::Truncated)),
+            Ok(None) => return Ok(read.freeze()),
+            Err(_) => return Err(timed_out(deadline, Cause::ReadIdle)),
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct ErrorProbe<'a> {
+    #[serde(borrow)]
+    error: Option<&'a serde_json::value::RawValue>,
+}
+
+/// Decides whether a body with status 200 is an answer.
+fn judge(aim: &Aim, body: Bytes) -> Result<Arrived, Lapse> {
+    let lane = &aim.lane;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(Lapse::new(Cause::Empty));
+    }
+    let has_error = serde_json::from_slice::<ErrorProbe<'_>>(&body)
+        .is_ok_and(|probe| probe.error.is_some_and(|error| error.get() != "null"));
+    let answer = match (lane.dialect.decode_answer)(&body, &lane.quirks) {
+        _ if has_error => {
+            let said = (lane.dialect.decode_error)(200, &body);
+            return Err(Lapse::new(Cause::ErrorIn200).detail(said.message));
+        }
+        Err(error) => return Err(Lapse::new(Cause::BadJson).detail(error.to_string())),
+        Ok(answer) if answer.choices.is_empty() => return Err(Lapse::new(Cause::Empty)),
+        Ok(answer) => answer,
+    };
+    let stops = || answer.choices.iter().filter_map(|choice| choice.stop.as_ref());
+    if stops().any(|stop| stop.reason == StopReason::Error) {
+        return Err(Lapse::new(Cause::ModelFailed));
+    }
+    let bare = answer.choices.iter().all(|choice| choice.parts.is_empty());
+    if bare && stops().all(|stop| stop.reason == StopReason::Stop) {
+        return Err(Lapse::new(Cause::Empty));
+    }
+    arrived(aim, &answer, body)
+}
+
+fn arrived(aim: &Aim, answer: &wire::hub::Answer, body: Bytes) -> Result<Arrived, Lapse> {
+    let content_bytes = body.len() as u64;
+    match aim.want {
+        Want::Whole => Ok(Arrived::Whole {
+            body: in_door(aim, body)?,
+            usage: answer.usage,
+            content_bytes,
+            malformed: 0,
+        }),
+        Want::Stream { usage, .. } => {
+            let mut encoder = (aim.door.encode_events)(usage);
+            let (mut out, mut closing) = (Vec::new(), Vec::new());
+            for event in wire::replay::events_of(answer) {
+                encoder.event(&event, &mut out);
+            }
+            encoder.end(&mut closing);
+            Ok(replayed(aim, answer, vec![Bytes::from(out)], Bytes::from(closing)))
+        }
+        Want::Events => Ok(replayed(aim, answer, Vec::new(), Bytes::new())),
+    }
+}
+
+/// An unstreamed answer as a stream that is complete from the start.
+fn replayed(aim: &Aim, answer: &wire::hub::Answer, held: Vec<Bytes>, closing: Bytes) -> Arrived {
+    let feed = Feed::replay(wire::replay::events_of(answer), answer.usage, aim.door);
+    Arrived::Stream(Box::new(Opening { held, feed, closing: Some(closing) }))
+}

@@ -1,0 +1,377 @@
+//! The configuration, resolved for the request path: every name looked up, every header written.
+//!
+//! A [`Snapshot`] is built once per configuration and never changes; requests keep the one they
+//! began with. What must outlive it (breakers, cooldowns, latencies) is in `state.rs` and shared by
+//! key, so a reload does not forget that a provider is down.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use catalog::{Catalog, Model, Price};
+use http::HeaderMap;
+use route::{Strategy, Tick};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use wire::dialect::{Dialect, Quirks};
+
+use super::state::{BreakerCell, CredentialState, LaneState, States};
+use crate::config::{Config, Failover, Provider, Timeouts, UnknownPrice, UpstreamStream};
+use crate::upstream::{Origin, Scheme, TrustedRoots};
+
+/// Everything that requests look up.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The configuration this was built from.
+    pub config: Config,
+    /// The names clients use.
+    pub groups: Vec<Arc<Group>>,
+    /// Names to groups: model groups, `provider/model` and bare model names.
+    names: HashMap<Arc<str>, usize>,
+    states: Arc<States>,
+    /// How many groups come from the configuration; the others stand for single deployments.
+    pub configured: usize,
+}
+
+/// A public model name with its deployments and rules.
+#[derive(Debug)]
+pub struct Group {
+    /// The name.
+    pub name: Arc<str>,
+    /// The deployments with their weights.
+    pub lanes: Vec<(Arc<Lane>, u32)>,
+    /// The order among them.
+    pub strategy: &'static Strategy,
+    /// Indices of the groups tried when these are exhausted.
+    pub fallbacks: Vec<usize>,
+    /// Indices of the groups for prompts that do not fit.
+    pub context_fallbacks: Vec<usize>,
+    /// Indices of the groups for prompts a filter refused.
+    pub content_fallbacks: Vec<usize>,
+    /// The clocks.
+    pub timeouts: Timeouts,
+    /// Attempts, retries, hedges.
+    pub failover: Failover,
+    /// Whether upstreams are asked for streams.
+    pub upstream_stream: UpstreamStream,
+}
+
+/// A deployment: a model at a provider, with everything needed to call it.
+#[derive(Debug)]
+pub struct Lane {
+    /// `provider/model`.
+    pub id: Arc<str>,
+    /// The provider's id.
+    pub provider: Arc<str>,
+    /// The id of the catalog's row it follows, for the table of errors.
+    pub vendor: Arc<str>,
+    /// The upstream's name of the model.
+    pub model: Arc<str>,
+    /// The provider's region, or empty.
+    pub region: Arc<str>,
+    /// The wire format.
+    pub dialect: &'static Dialect,
+    /// Peculiarities of provider and model.
+    pub quirks: Quirks,
+    /// Where it is.
+    pub origin: Arc<Origin>,
+    /// The path before the dialect's own.
+    pub path_prefix: String,
+    /// Ways to prove who we are, tried in turn.
+    pub credentials: Vec<Credential>,
+    /// What a token costs.
+    pub price: Price,
+    /// The largest answer.
+    pub max_output: u64,
+    /// The context window.
+    pub context: u64,
+    /// Whether it continues a partial answer given as the last assistant turn.
+    pub prefill: bool,
+    /// The provider cannot stream.
+    pub never_streams: bool,
+    /// The provider's own clocks.
+    pub timeouts: crate::config::TimeoutOverrides,
+    /// Load, latency and cooldown.
+    pub state: Arc<LaneState>,
+    /// The breaker of its provider and region.
+    pub breaker: Arc<BreakerCell>,
+}
+
+impl Lane {
+    /// The first credential that is not set aside, starting behind `after`, which is left out.
+    #[must_use]
+    pub fn free_credential(&self, now: Tick, after: Option<usize>) -> Option<usize> {
+        let count = self.credentials.len();
+        let start = after.map_or(self.state.next_credential(count), |index| index + 1);
+        let order = (0..count).map(|step| (start + step) % count);
+        order.filter(|index| Some(*index) != after).find(|index| {
+            let credential = self.credentials.get(*index);
+            credential.is_some_and(|credential| credential.state.cooldown.active(now).is_none())
+        })
+    }
+
+    /// What a usual request costs, to compare deployments by: three input tokens for one of output.
+    #[must_use]
+    pub fn typical_cost(&self) -> u64 {
+        let usage = wire::hub::Usage { input: 3000, output: 1000, ..Default::default() };
+        u64::try_from(catalog::cost(&self.price, &usage).as_nanousd()).unwrap_or(0)
+    }
+}
+
+/// One credential as the headers that carry it.
+#[derive(Debug)]
+pub struct Credential {
+    /// All fixed request headers, the secret among them.
+    pub headers: HeaderMap,
+    /// Its cooldown.
+    pub state: Arc<CredentialState>,
+}
+
+/// Why a name could not be resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unresolved {
+    /// No such name; the nearest known ones.
+    Unknown(Vec<String>),
+    /// The provider is there but the model's price is not known.
+    PriceUnknown,
+}
+
+impl Snapshot {
+    /// Resolves a configuration.
+    #[must_use]
+    pub fn build(config: Config, states: &Arc<States>) -> Self {
+        let mut snapshot = Self {
+            groups: Vec::new(),
+            names: HashMap::new(),
+            states: Arc::clone(states),
+            configured: config.groups.len(),
+            config,
+        };
+        let mut lanes = LaneTable::default();
+        snapshot.add_groups(&mut lanes);
+        if snapshot.config.open_catalog {
+            snapshot.add_catalog(&mut lanes);
+        }
+        snapshot
+    }
+
+    fn add_groups(&mut self, lanes: &mut LaneTable) {
+        for group in &self.config.groups {
+            let members = group.deployments.iter().filter_map(|deployment| {
+                let provider = self.config.providers.get(deployment.provider)?;
+                let lane = lanes.lane(provider, &deployment.model, &self.config, &self.states);
+                Some((lane, deployment.weight))
+            });
+            let name: Arc<str> = Arc::from(group.name.as_str());
+            self.names.insert(Arc::clone(&name), self.groups.len());
+            self.groups.push(Arc::new(Group {
+                name,
+                lanes: members.collect(),
+                strategy: Strategy::by_name(&group.strategy).unwrap_or(ordered()),
+                fallbacks: group.fallbacks.clone(),
+                context_fallbacks: group.context_fallbacks.clone(),
+                content_fallbacks: group.content_fallbacks.clone(),
+                timeouts: group.timeouts,
+                failover: group.failover,
+                upstream_stream: group.upstream_stream,
+            }));
+        }
+    }
+
+    fn add_catalog(&mut self, lanes: &mut LaneTable) {
+        for provider in &self.config.providers {
+            for model in model_names(provider) {
+                let lane = lanes.lane(provider, &model, &self.config, &self.states);
+                let number = self.groups.len();
+                self.groups.push(Arc::new(single(&self.config, Arc::clone(&lane))));
+                self.names.entry(Arc::clone(&lane.id)).or_insert(number);
+                self.names.entry(Arc::from(model)).or_insert(number);
+            }
+        }
+    }
+
+    /// The group a client's model name means.
+    ///
+    /// # Errors
+    /// When no group, deployment or model has this name, or nobody knows its price.
+    pub fn resolve(&self, name: &str) -> Result<Arc<Group>, Unresolved> {
+        if let Some(group) = self.names.get(name).and_then(|number| self.groups.get(*number)) {
+            return Ok(Arc::clone(group));
+        }
+        self.adhoc(name).unwrap_or_else(|| Err(Unresolved::Unknown(self.near(name))))
+    }
+
+    /// `provider/model` with a model that neither catalog nor configuration knows.
+    fn adhoc(&self, name: &str) -> Option<Result<Arc<Group>, Unresolved>> {
+        if !self.config.open_catalog {
+            return None;
+        }
+        let (provider, model) = name.split_once('/')?;
+        let (_, provider) = self.config.provider(provider)?;
+        if self.config.unknown_price == UnknownPrice::Refuse {
+            return Some(Err(Unresolved::PriceUnknown));
+        }
+        let lane = LaneTable::default().lane(provider, model, &self.config, &self.states);
+        Some(Ok(Arc::new(single(&self.config, lane))))
+    }
+
+    fn near(&self, name: &str) -> Vec<String> {
+        let tail = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+        let mut near: Vec<String> = self
+            .names
+            .keys()
+            .filter(|known| !tail.is_empty() && known.to_ascii_lowercase().contains(&tail))
+            .map(|known| known.to_string())
+            .collect();
+        near.sort_by_key(|known| (known.len(), known.clone()));
+        near.truncate(3);
+        near
+    }
+
+    /// Every name that `GET /v1/models` lists: groups first, then deployments.
+    #[must_use]
+    pub fn listed(&self) -> Vec<Arc<str>> {
+        self.groups.iter().map(|group| Arc::clone(&group.name)).collect()
+    }
+
+    /// Whether a name may be a metric label.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+}
+
+fn ordered() -> &'static Strategy {
+    #[expect(clippy::indexing_slicing, reason = "the table is a constant that is never empty")]
+    &route::STRATEGIES[0]
+}
+
+fn model_names(provider: &Provider) -> Vec<String> {
+    let own = provider.models.iter().map(|model| model.name.clone());
+    let known = provider.catalog_id.as_deref().into_iter().flat_map(|id| {
+        Catalog::embedded()
+            .models()
+            .filter(move |model| model.provider == id)
+            .map(|model| model.id.clone())
+    });
+    own.chain(known).collect()
+}
+
+/// The group of one deployment, under the configuration's general rules.
+fn single(config: &Config, lane: Arc<Lane>) -> Group {
+    Group {
+        name: Arc::clone(&lane.id),
+        lanes: vec![(lane, 1)],
+        strategy: ordered(),
+        fallbacks: Vec::new(),
+        context_fallbacks: Vec::new(),
+        content_fallbacks: Vec::new(),
+        timeouts: config.timeouts,
+        failover: config.failover,
+        upstream_stream: config.upstream_stream,
+    }
+}
+
+/// Lanes already built, so that one deployment is one lane in however many groups it stands.
+#[derive(Default)]
+struct LaneTable {
+    by_id: HashMap<Arc<str>, Arc<Lane>>,
+}
+
+impl LaneTable {
+    fn lane(
+        &mut self,
+        provider: &Provider,
+        model: &str,
+        config: &Config,
+        states: &States,
+    ) -> Arc<Lane> {
+        let id: Arc<str> = Arc::from(format!("{}/{model}", provider.id));
+        if let Some(lane) = self.by_id.get(&id) {
+            return Arc::clone(lane);
+        }
+        let lane = Arc::new(build_lane(Arc::clone(&id), provider, model, config, states));
+        self.by_id.insert(id, Arc::clone(&lane));
+        lane
+    }
+}
+
+/// The largest answer assumed where nobody says one.
+const DEFAULT_MAX_OUTPUT: u64 = 4096;
+/// The context window assumed where nobody says one.
+const DEFAULT_CONTEXT: u64 = 128_000;
+
+fn build_lane(
+    id: Arc<str>,
+    provider: &Provider,
+    model: &str,
+    config: &Config,
+    states: &States,
+) -> Lane {
+    let known = provider.catalog_id.as_deref().and_then(|id| Catalog::embedded().model(id, model));
+    let facts = Facts::of(provider, model, known, config);
+    let dialect =
+        wire::dialect::find(&provider.dialect).unwrap_or(&wire::dialect::openai_chat::DIALECT);
+    Lane {
+        provider: Arc::from(provider.id.as_str()),
+        vendor: Arc::from(provider.catalog_id.as_deref().unwrap_or(&provider.id)),
+        model: Arc::from(known.map_or(model, |known| known.upstream_name(model))),
+        region: Arc::from(provider.region.as_str()),
+        quirks: known.map_or_else(|| provider.quirks.clone(), |known| known.quirks.clone()),
+        origin: Arc::new(origin(provider)),
+        path_prefix: provider.base_url.path_prefix.trim_end_matches('/').to_owned(),
+        credentials: super::credentials::of(provider, states),
+        price: facts.price,
+        max_output: facts.max_output,
+        context: facts.context,
+        prefill: facts.prefill,
+        never_streams: provider.stream == UpstreamStream::Never,
+        timeouts: provider.timeouts,
+        state: states.lane(&id),
+        breaker: states.breaker(provider, config.breaker),
+        dialect,
+        id,
+    }
+}
+
+fn origin(provider: &Provider) -> Origin {
+    let base = &provider.base_url;
+    let scheme = if base.https { Scheme::Https } else { Scheme::Http };
+    let roots = provider.ca_file.as_deref().map(|pem| {
+        let certificates = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
+        TrustedRoots::from_der(certificates.map(|certificate| certificate.to_vec()))
+    });
+    Origin {
+        http2: provider.http2,
+        trusted_roots: roots.unwrap_or_default(),
+        ..Origin::new(scheme, base.host.clone(), base.port)
+    }
+}
+
+/// What is known of a model, whoever says it: the configuration before the catalog.
+struct Facts {
+    price: Price,
+    max_output: u64,
+    context: u64,
+    prefill: bool,
+}
+
+impl Facts {
+    fn of(provider: &Provider, model: &str, known: Option<&Model>, config: &Config) -> Self {
+        let own = provider.custom_model(model);
+        let assumed = match &config.unknown_price {
+            UnknownPrice::Assume(price) => price.clone(),
+            UnknownPrice::Refuse => Price::default(),
+        };
+        let price =
+            own.map(|own| own.price.clone()).or_else(|| known.map(|known| known.price.clone()));
+        let max_output = own.and_then(|own| own.max_output).or(known.map(|known| known.max_output));
+        let context = own.and_then(|own| own.context).or(known.map(|known| known.context));
+        Self {
+            price: price.unwrap_or(assumed),
+            max_output: max_output.unwrap_or(DEFAULT_MAX_OUTPUT),
+            context: context.unwrap_or(DEFAULT_CONTEXT),
+            prefill: own
+                .map_or(known.is_some_and(|known| known.capabilities.prefill), |own| own.prefill),
+        }
+    }
+}

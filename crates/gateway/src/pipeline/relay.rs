@@ -1,0 +1,275 @@
+//! Step 6: commit at the first content, then stream chunk by chunk.
+//!
+//! The body is one state machine that the connection polls: no channel and no task stands between
+//! upstream and client, so a slow reader slows the upstream down. When the client goes away the
+//! machine is dropped, the upstream with it, and the exchange goes to the settling task.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{FutureExt, Stream};
+use http::Response;
+use tokio::time::{Instant, timeout_at};
+
+use super::Core;
+use super::attempt::Crossing;
+use super::exchange::{Ending, Open};
+use super::feed::{Along, Fed};
+use super::fire::{Arrived, Opening};
+use super::lapse::{Cause, Lapse};
+use super::reply::{self, Body};
+use super::resume::{Continuation, Piece};
+use super::settle;
+use crate::config::{MidStream, Timeouts};
+use crate::failure::Failure;
+use crate::upstream::ResponseBody;
+
+/// What keeps a silent stream alive for clients and proxies between.
+const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+type Pieces = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
+/// Answers with what the attempts brought.
+#[must_use]
+pub fn respond(
+    core: Arc<Core>,
+    mut open: Open,
+    result: Result<Arrived, Failure>,
+) -> Response<Body> {
+    match result {
+        Err(failure) => refuse(&core, open, failure),
+        Ok(Arrived::Whole { body, usage, content_bytes, malformed }) => {
+            if let Some(attempt) = open.attempts.last_mut() {
+                (attempt.usage, attempt.content_bytes) = (usage, content_bytes);
+            }
+            open.malformed = malformed;
+            open.bytes_out = body.len() as u64;
+            settle_winner(&core, &mut open);
+            let response = reply::whole(&open, body);
+            settle::finish(&core, open, &Ending::Answered);
+            response
+        }
+        Ok(Arrived::Stream(opening)) => {
+            let head = reply::stream(&open, Box::pin(futures_util::stream::empty()));
+            let (parts, _) = head.into_parts();
+            Response::from_parts(parts, Body::Stream(pieces(core, open, *opening)))
+        }
+    }
+}
+
+/// Answers with an error.
+#[must_use]
+pub fn refuse(core: &Core, open: Open, failure: Failure) -> Response<Body> {
+    let response = reply::refusal(&open, &failure);
+    settle::finish(core, open, &Ending::Refused(failure));
+    response
+}
+
+/// Sends the headers while the attempts still run: comments keep the connection alive, and every
+/// failure until the first content can still be fallen back from.
+#[must_use]
+pub fn early(core: Arc<Core>, mut crossing: Crossing) -> Response<Body> {
+    reply::events(Box::pin(async_stream::stream! {
+        let every = core.snapshot.load().config.timeouts.keep_alive_every;
+        let (open, result) = loop {
+            yield KEEP_ALIVE;
+            if let Ok(ended) = timeout_at(Instant::now() + every, &mut crossing).await {
+                break ended;
+            }
+        };
+        match result {
+            Ok(Arrived::Stream(opening)) => {
+                for await piece in pieces(core, open, *opening) {
+                    yield piece;
+                }
+            }
+            Ok(Arrived::Whole { body, .. }) => {
+                settle::finish(&core, open, &Ending::Answered);
+                yield body;
+            }
+            Err(failure) => {
+                yield Bytes::from((open.door.encode_stream_error)(&reply::problem(&failure, &open.id_text)));
+                settle::finish(&core, open, &Ending::Refused(failure));
+            }
+        }
+    }))
+}
+
+/// The index of the attempt whose answer the client gets.
+fn winner(open: &Open) -> usize {
+    let index = open.attempts.iter().rposition(|attempt| attempt.shot.is_some());
+    index.unwrap_or(open.attempts.len().saturating_sub(1))
+}
+
+fn settle_winner(core: &Core, open: &mut Open) {
+    let index = winner(open);
+    settle::succeeded(core, open, index);
+}
+
+/// The clocks of a stream under way.
+struct Pace {
+    read: Duration,
+    every: Duration,
+    deadline: Instant,
+    heard: Instant,
+    said: Instant,
+}
+
+impl Pace {
+    fn new(timeouts: &Timeouts, deadline: Instant) -> Self {
+        let now = Instant::now();
+        let (read, every) = (timeouts.read, timeouts.keep_alive_every);
+        Self { read, every, deadline, heard: now, said: now }
+    }
+
+    fn wake(&self) -> Instant {
+        (self.heard + self.read).min(self.said + self.every).min(self.deadline)
+    }
+
+    fn heard(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// Why the clock rang; `None` is only the silence that a comment ends.
+    fn rang(&mut self) -> Option<Lapse> {
+        let now = Instant::now();
+        if now >= self.deadline {
+            return Some(Lapse::new(Cause::TotalTimeout));
+        }
+        if now >= self.heard + self.read {
+            return Some(Lapse::new(Cause::ReadIdle));
+        }
+        self.said = now;
+        None
+    }
+}
+
+fn pieces(core: Arc<Core>, mut open: Open, opening: Opening) -> Pieces {
+    Box::pin(async_stream::stream! {
+        let Opening { held, mut feed, closing } = opening;
+        let index = winner(&open);
+        let timeouts = open.attempts.get(index).map_or(
+            core.snapshot.load().config.timeouts,
+            |attempt| attempt.lane.timeouts.over(&open.timeouts()),
+        );
+        let mut pace = Pace::new(&timeouts, open.deadline);
+        let mut out = held.into_iter();
+        note(&mut open, index, &feed.tally);
+        while let Some(bytes) = out.next() {
+            open.bytes_out += bytes.len() as u64;
+            yield bytes;
+        }
+        let ended = if let Some(closing) = closing { Ok(closing) } else {
+            loop {
+                match timeout_at(pace.wake(), feed.next()).await {
+                    Ok(Fed::Quiet) => pace.heard(),
+                    Ok(Fed::Frame { bytes, .. }) => {
+                        pace.heard();
+                        pace.said = pace.heard;
+                        note(&mut open, index, &feed.tally);
+                        open.bytes_out += bytes.len() as u64;
+                        yield bytes;
+                    }
+                    Ok(Fed::Complete(closing)) => break Ok(closing),
+                    Ok(Fed::Lapsed(lapse)) => break Err(lapse),
+                    Err(_) => match pace.rang() {
+                        Some(lapse) => break Err(lapse),
+                        None => yield KEEP_ALIVE,
+                    },
+                }
+            }
+        };
+        note(&mut open, index, &feed.tally);
+        match ended {
+            Ok(closing) => {
+                if feed.tally.missing_done {
+                    open.notes.push("missing_done");
+                }
+                finish_reading(feed.into_body());
+                settle::succeeded(&core, &mut open, index);
+                yield last_words(&mut open, &closing);
+                settle::finish(&core, open, &Ending::Answered);
+            }
+            Err(lapse) => {
+                let along = feed.take_along();
+                drop(feed);
+                for await piece in broken(core, open, index, lapse.interrupted(), along) {
+                    yield piece;
+                }
+            }
+        }
+    })
+}
+
+/// The stream broke after content had reached the client: continue it elsewhere where that is
+/// allowed and possible, else say so in band.
+fn broken(
+    core: Arc<Core>,
+    mut open: Open,
+    index: usize,
+    lapse: Lapse,
+    along: Option<Along>,
+) -> Pieces {
+    Box::pin(async_stream::stream! {
+        settle::lapsed(&core, &mut open, index, &lapse, true);
+        let eligible = lapse.cause != Cause::TotalTimeout && open.mid_stream() == MidStream::Continue;
+        let along = along.filter(|along| eligible && !along.impure);
+        if let Some(along) = along {
+            let mut rest = Continuation::new(&core, &mut open, along);
+            loop {
+                match rest.next(&core, &mut open).await {
+                    Piece::Bytes(bytes) => {
+                        open.bytes_out += bytes.len() as u64;
+                        yield bytes;
+                    }
+                    Piece::Waiting => yield KEEP_ALIVE,
+                    Piece::Complete(closing) => {
+                        yield last_words(&mut open, &closing);
+                        settle::finish(&core, open, &Ending::Answered);
+                        return;
+                    }
+                    Piece::Failed => break,
+                }
+            }
+        }
+        let failure = Failure::new(lapse.code).caused_by(lapse.detail.clone().unwrap_or_default());
+        let bytes = Bytes::from((open.door.encode_stream_error)(&reply::problem(&failure, &open.id_text)));
+        open.bytes_out += bytes.len() as u64;
+        settle::finish(&core, open, &Ending::Interrupted(lapse));
+        yield bytes;
+    })
+}
+
+fn note(open: &mut Open, index: usize, tally: &super::feed::Tally) {
+    open.malformed = tally.malformed;
+    if let Some(attempt) = open.attempts.get_mut(index) {
+        attempt.content_bytes = tally.content_bytes;
+        attempt.usage = tally.usage.or(attempt.usage);
+    }
+}
+
+/// The comment with the cost and the bytes that close the stream.
+fn last_words(open: &mut Open, closing: &[u8]) -> Bytes {
+    let served = open.attempts.iter().rev().find(|attempt| attempt.record.outcome == "ok");
+    let model = served.map_or("", |attempt| &attempt.lane.id);
+    let mut words = format!(
+        ": weighbridge cost_usd={} model={model} attempts={}\n\n",
+        reply::usd(open.cost_nanousd()),
+        open.attempts.len(),
+    )
+    .into_bytes();
+    words.extend_from_slice(closing);
+    open.bytes_out += words.len() as u64;
+    Bytes::from(words)
+}
+
+/// Reads a finished answer's body to its end, so that its connection can be used again. Most have
+/// their end in hand already and need no task.
+pub fn finish_reading(body: Option<ResponseBody>) {
+    let Some(mut body) = body else { return };
+    if body.next().now_or_never().is_none() {
+        tokio::spawn(body.finish());
+    }
+}

@@ -1,0 +1,204 @@
+//! What goes back to the client: bodies, headers, errors in the client's dialect.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use catalog::Money;
+use futures_util::Stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use wire::dialect::Dialect;
+use wire::error::Problem;
+
+use super::Core;
+use super::accept::Early;
+use super::exchange::Exchange;
+use super::tell;
+use crate::failure::Failure;
+
+/// A response body.
+pub enum Body {
+    /// Known whole.
+    Full(Bytes),
+    /// Made piece by piece, as fast as the client reads.
+    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut *self {
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream(stream) => {
+                stream.as_mut().poll_next(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Full(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MODEL: HeaderName = HeaderName::from_static("x-weighbridge-model");
+const REQUESTED: HeaderName = HeaderName::from_static("x-weighbridge-requested-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-weighbridge-attempts");
+const FALLBACK_FROM: HeaderName = HeaderName::from_static("x-weighbridge-fallback-from");
+const FALLBACK_REASON: HeaderName = HeaderName::from_static("x-weighbridge-fallback-reason");
+const DROPPED: HeaderName = HeaderName::from_static("x-weighbridge-dropped-fields");
+const COST: HeaderName = HeaderName::from_static("x-weighbridge-cost-usd");
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// A whole answer.
+#[must_use]
+pub fn whole(exchange: &Exchange, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::Full(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    story(exchange, headers);
+    put(headers, COST, &usd(exchange.cost_nanousd()));
+    response
+}
+
+/// A streamed answer.
+#[must_use]
+pub fn stream(
+    exchange: &Exchange,
+    stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+) -> Response<Body> {
+    let mut response = events(stream);
+    story(exchange, response.headers_mut());
+    response
+}
+
+/// A stream whose story is not known yet.
+#[must_use]
+pub fn events(stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>) -> Response<Body> {
+    let mut response = Response::new(Body::Stream(stream));
+    response.headers_mut().insert(CONTENT_TYPE, EVENTS);
+    response
+}
+
+/// An error in the client's dialect.
+#[must_use]
+pub fn failure(door: &Dialect, id: &str, failure: &Failure) -> Response<Body> {
+    let body = (door.encode_error)(&problem(failure, id));
+    let mut response = Response::new(Body::Full(Bytes::from(body)));
+    *response.status_mut() =
+        StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    put(headers, REQUEST_ID, id);
+    if let Some(wait) = failure.retry_after {
+        let millis = wait.as_millis().max(1);
+        put(headers, RETRY_AFTER, &millis.div_ceil(1000).to_string());
+        put(headers, RETRY_AFTER_MS, &millis.to_string());
+    }
+    if let Some(should) = failure.should_retry {
+        put(headers, SHOULD_RETRY, if should { "true" } else { "false" });
+    }
+    response
+}
+
+/// An error for an exchange: with the story of its attempts.
+#[must_use]
+pub fn refusal(exchange: &Exchange, reason: &Failure) -> Response<Body> {
+    let mut response = failure(exchange.door, &exchange.id_text, reason);
+    story(exchange, response.headers_mut());
+    response
+}
+
+/// An error before there was an exchange; it is told here, since no other step will.
+#[must_use]
+pub fn early(core: &Core, door: &'static Dialect, early: Early) -> Response<Body> {
+    let id: Arc<str> = Arc::from(format!("req_{:032x}", early.id));
+    tell::early(core, door.id, &early, &id);
+    failure(door, &id, &early.failure)
+}
+
+/// What a failure says, in the form that dialects can write.
+#[must_use]
+pub fn problem<'f>(failure: &'f Failure, id: &'f str) -> Problem<'f> {
+    Problem {
+        status: failure.status(),
+        kind: failure.code.row().kind,
+        code: failure.code.name(),
+        message: &failure.public,
+        param: failure.param.as_deref(),
+        request_id: Some(id),
+    }
+}
+
+/// The headers that say what happened to a request.
+fn story(exchange: &Exchange, headers: &mut HeaderMap) {
+    put(headers, REQUEST_ID, &exchange.id_text);
+    put(headers, REQUESTED, exchange.model());
+    put(headers, ATTEMPTS, &exchange.attempts.len().to_string());
+    headers.insert(X_CACHE, HeaderValue::from_static("bypass"));
+    let served = exchange.attempts.iter().rev().find(|attempt| attempt.record.outcome == "ok");
+    if let Some(served) = served {
+        put(headers, MODEL, &served.lane.id);
+        let failed =
+            exchange.attempts.iter().rev().find(|attempt| attempt.lane.id != served.lane.id);
+        if let Some(failed) = failed {
+            put(headers, FALLBACK_FROM, &failed.lane.id);
+            put(headers, FALLBACK_REASON, failed.record.outcome);
+        } else if let Some((skipped, reason)) = exchange.skipped.first() {
+            put(headers, FALLBACK_FROM, skipped);
+            put(headers, FALLBACK_REASON, reason);
+        }
+        let upstream = served.record.ttft_us.unwrap_or(0);
+        let all = exchange
+            .first_content
+            .map_or(0, |at| super::settle::micros(at.saturating_duration_since(exchange.arrived)));
+        put(headers, SERVER_TIMING, &timing(upstream, all));
+    }
+    if !exchange.dropped.is_empty() {
+        put(headers, DROPPED, &exchange.dropped.join(","));
+    }
+}
+
+fn timing(upstream_us: u64, all_us: u64) -> String {
+    let ours = all_us.saturating_sub(upstream_us);
+    let millis = |us: u64| format!("{}.{:03}", us / 1000, us % 1000);
+    format!("upstream;dur={}, weighbridge;dur={}", millis(upstream_us), millis(ours))
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    // A name that no header can hold (a model name with a line break) is left out.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Nano-dollars as decimal text.
+#[must_use]
+pub fn usd(nanousd: i64) -> String {
+    Money::from_nanousd(nanousd).to_string()
+}
