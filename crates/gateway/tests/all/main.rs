@@ -6,5 +6,3 @@ mod harness;
 #[cfg(test)]
 mod upstream;
 
-#[cfg(test)]
-mod faults;

@@ -247,7 +247,8 @@ impl Reply {
         if self.is_stream() {
             assert_eq!(self.dones(), 1, "{}", self.raw());
             assert_eq!(self.events().last().map(String::as_str), Some("[DONE]"));
-            let role = |c: &&Value| c.pointer("/choices/0/delta/role").is_some_and(Value::is_string);
+            let role =
+                |c: &&Value| c.pointer("/choices/0/delta/role").is_some_and(Value::is_string);
             assert_eq!(self.chunks().iter().filter(role).count(), 1, "one role chunk");
         }
     }

@@ -64,7 +64,9 @@ impl Network for Hosts {
         Box::pin(async move {
             let no_such_name = || io::Error::from(io::ErrorKind::NotFound);
             match self.places.get(host).ok_or_else(no_such_name)? {
-                Place::Peer(_) => Ok(self.ip(host).map(|ip| (ip, port).into()).into_iter().collect()),
+                Place::Peer(_) => {
+                    Ok(self.ip(host).map(|ip| (ip, port).into()).into_iter().collect())
+                }
                 Place::NoSuchName => Err(no_such_name()),
                 Place::NameHangs => pending().await,
             }

@@ -99,10 +99,8 @@ impl Setup {
     /// Puts the stage together on the current runtime.
     pub(crate) async fn start(self) -> Stage {
         let sim = self.sim.clone().unwrap_or_else(simulator);
-        let named = |name: &str| ProviderSettings {
-            profile: self.pace,
-            ..ProviderSettings::named(name)
-        };
+        let named =
+            |name: &str| ProviderSettings { profile: self.pace, ..ProviderSettings::named(name) };
         let (a, b) = (sim.provider(named("a")), sim.provider(named("b")));
         let mut running = Vec::new();
         let mut url_b = "http://b.sim".to_owned();
@@ -274,7 +272,8 @@ impl Stage {
     /// Outcome and booking of the newest request's attempts.
     pub(crate) fn attempts(&self) -> Vec<(String, String, String)> {
         let line = self.last_request();
-        let word = |attempt: &Value, key: &str| attempt[key].as_str().unwrap_or_default().to_owned();
+        let word =
+            |attempt: &Value, key: &str| attempt[key].as_str().unwrap_or_default().to_owned();
         let attempts = line["attempts"].as_array().cloned().unwrap_or_default();
         attempts
             .iter()
@@ -323,7 +322,8 @@ impl Stage {
         let totals = self.app.core.ledger.totals();
         let booked: i64 = self.books.entries().iter().map(|entry| entry.cost.as_nanousd()).sum();
         assert_eq!(totals.settled.as_nanousd(), booked, "the counters equal the books");
-        let told: i64 = self.lines("request").iter().filter_map(|l| l["cost_nanousd"].as_i64()).sum();
+        let told: i64 =
+            self.lines("request").iter().filter_map(|l| l["cost_nanousd"].as_i64()).sum();
         assert_eq!(told, booked, "the log equals the books");
     }
 
