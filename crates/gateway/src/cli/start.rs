@@ -1,6 +1,6 @@
 //! The commands that run something: a runtime, the log, and the call into `app`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::{Builder, Runtime};
@@ -57,7 +57,9 @@ fn level(config: Option<&Config>) -> LevelFilter {
 
 /// Sends messages to standard error. A second call changes nothing.
 fn log(level: LevelFilter, format: LogFormat) {
+    let colours = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level);
+    let lines = lines.with_ansi(colours);
     let _ = match format {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
