@@ -9,9 +9,13 @@ mod scan;
 
 pub mod peek;
 
+pub mod splice;
+
 pub mod hub;
 
 pub mod error;
+
+pub mod classify;
 
 pub mod dialect;
 

@@ -195,6 +195,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Skips one value that nobody asks about.
+    pub(crate) fn pass(&mut self) -> Result<(), Fault> {
+        self.skip().map(|_| ())
+    }
+
     /// Nothing but white space may be left.
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
         self.space();

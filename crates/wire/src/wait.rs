@@ -65,6 +65,52 @@ pub(crate) fn milliseconds(amount: f64) -> Option<u64> {
     (0.0..=LONGEST_MS).contains(&amount).then(|| amount.ceil() as u64)
 }
 
+/// An RFC 3339 instant such as `2026-11-22T10:00:00.5Z` in milliseconds since 1970.
+pub(crate) fn rfc3339_unix_ms(text: &str) -> Option<i64> {
+    let (date, time) = text.trim().split_once(['T', 't'])?;
+    let mut date = date.splitn(3, '-').map(str::parse::<i64>);
+    let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
+    let zone_at = time.find(['Z', 'z', '+', '-'])?;
+    let (clock, zone) = time.split_at_checked(zone_at)?;
+    let mut clock = clock.splitn(3, ':');
+    let hour: i64 = clock.next()?.parse().ok()?;
+    let minute: i64 = clock.next()?.parse().ok()?;
+    let second: f64 = clock.next()?.parse().ok()?;
+    let in_range = (1970..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (0..24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0.0..61.0).contains(&second);
+    if !in_range {
+        return None;
+    }
+    let minutes = (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset(zone)?;
+    Some(minutes * 60_000 + i64::try_from(milliseconds(second * 1_000.0)?).ok()?)
+}
+
+/// Minutes east of Greenwich.
+fn offset(zone: &str) -> Option<i64> {
+    if zone.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let east = hours.parse::<i64>().ok()?.checked_mul(60)? + minutes.parse::<i64>().ok()?;
+    let sane = east.abs() < 24 * 60;
+    sane.then_some(if zone.starts_with('-') { -east } else { east })
+}
+
+/// Days of the Gregorian calendar: years are counted from March, so that the leap day is the last.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let month = (month + 9) % 12;
+    let before = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5;
+    before + day - 1 - DAYS_TO_1970
+}
+
+/// Days from 1 March of the year 0 to 1 January 1970.
+const DAYS_TO_1970: i64 = 719_468;
+
 fn step(text: &str) -> Option<(f64, &str)> {
     let text = text.trim_start();
     let digits = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
@@ -97,6 +143,16 @@ mod tests {
         assert_eq!(in_message("Please retry after 2 seconds."), Some(2_000));
         assert_eq!(in_message("Limit 5s, used 3s"), None);
         assert_eq!(in_message("retry in a while"), None);
+    }
+
+    #[test]
+    fn instants_are_read_with_their_zone() {
+        assert_eq!(rfc3339_unix_ms("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(rfc3339_unix_ms("2024-02-29T12:00:00.25Z"), Some(1_709_208_000_250));
+        assert_eq!(rfc3339_unix_ms("2024-02-29T14:00:00+02:00"), Some(1_709_208_000_000));
+        assert_eq!(rfc3339_unix_ms("2024-02-29T11:30:00-00:30"), Some(1_709_208_000_000));
+        assert_eq!(rfc3339_unix_ms("2024-13-01T00:00:00Z"), None);
+        assert_eq!(rfc3339_unix_ms("soon"), None);
     }
 
     #[test]

@@ -1,14 +1,28 @@
 //! Everything about `wire` that is checked from outside, one module per subject.
 
+#[cfg(test)]
 mod anthropic;
+#[cfg(test)]
 mod errors;
+#[cfg(test)]
 mod gemini;
+#[cfg(test)]
 mod join;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
 mod openai_chat;
+#[cfg(test)]
 mod openai_recorded;
+#[cfg(test)]
 mod peek;
+#[cfg(test)]
 mod recordings;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
 mod splice;
+#[cfg(test)]
 mod sse;
+#[cfg(test)]
+mod crossing;

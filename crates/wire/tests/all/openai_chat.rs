@@ -213,7 +213,7 @@ fn arguments_before_the_name_are_held() {
 #[test]
 fn azures_opening_chunk_is_no_start_and_no_content() {
     let opening = json!({ "choices": [], "id": "", "model": "", "prompt_filter_results": [] });
-    assert_eq!(events(&[opening.clone()]), [Event::Ping]);
+    assert_eq!(events(std::slice::from_ref(&opening)), [Event::Ping]);
     assert_eq!(seen(&opening), Seen::default());
 }
 
@@ -232,7 +232,7 @@ fn errors_inside_a_stream_are_seen_in_any_shape() {
     ] {
         let error = seen(&chunk).error.unwrap();
         assert_eq!((error.message.as_str(), error.status), (message, status), "{chunk}");
-        assert!(events(&[chunk.clone()]).contains(&Event::Error(error)), "{chunk}");
+        assert!(events(std::slice::from_ref(&chunk)).contains(&Event::Error(error)), "{chunk}");
     }
     for chunk in [json!({ "error": null }), json!({ "error": {} }), json!({ "error": "" })] {
         assert_eq!(seen(&chunk).error, None);
@@ -718,7 +718,7 @@ fn total(bytes: &[u8]) {
     let decoded = reader.event(None, bytes, &mut out).is_ok();
     reader.end(&mut out);
     let metered = (dialect.meter)(&quirks).event(None, bytes).is_ok();
-    assert_eq!(metered && !decoded, false, "{}", String::from_utf8_lossy(bytes));
+    assert!(decoded || !metered, "{}", String::from_utf8_lossy(bytes));
     let mut writer = (dialect.encode_events)(true);
     let mut written = Vec::new();
     out.iter().for_each(|event| writer.event(event, &mut written));

@@ -167,7 +167,7 @@ impl Choice {
         let content = self.message.shift_remove("content");
         let empty = content.as_ref().and_then(Value::as_str) == Some("");
         // Hosts open a stream of tool calls with an empty text; unstreamed they say null.
-        let content = content.filter(|_| !(empty && !self.calls.is_empty()));
+        let content = content.filter(|_| !empty || self.calls.is_empty());
         message.insert("content".to_owned(), content.unwrap_or_default());
         message.extend(self.message);
         if !self.calls.is_empty() {

@@ -88,20 +88,20 @@ fn chunk(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
         }
         "error" => {
             note.may_be_error |= scanner.kind() != Kind::Null;
-            scanner.skip().map(drop)
+            scanner.pass()
         }
         "object" if scanner.kind() == Kind::String => {
             note.may_be_error |= scanner.string()?.raw == "error";
             Ok(())
         }
-        _ => scanner.skip().map(drop),
+        _ => scanner.pass(),
     })?;
     scanner.end()
 }
 
 fn choice(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
     if scanner.kind() != Kind::Object {
-        return scanner.skip().map(drop);
+        return scanner.pass();
     }
     scanner.object(|scanner, key| match (&*key.unescaped(), scanner.kind()) {
         ("delta" | "message", Kind::Object) => delta(scanner, note),
@@ -109,7 +109,7 @@ fn choice(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
             note.seen.stop = Some(finish::reason(&scanner.string()?.unescaped()));
             Ok(())
         }
-        _ => scanner.skip().map(drop),
+        _ => scanner.pass(),
     })
 }
 
@@ -133,7 +133,7 @@ fn delta(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
             }
             // Parts, such as Mistral's thinking.
             ("content", Kind::Array) => texts(scanner, note)?,
-            _ => drop(scanner.skip()?),
+            _ => scanner.pass()?,
         }
         Ok(())
     })
@@ -150,11 +150,11 @@ fn texts(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
                 ("function" | "thinking", Kind::Object | Kind::Array) => {
                     texts(scanner, note)?;
                 }
-                _ => drop(scanner.skip()?),
+                _ => scanner.pass()?,
             }
             Ok(())
         }),
         Kind::Array => scanner.array(|scanner, _| texts(scanner, note)),
-        _ => scanner.skip().map(drop),
+        _ => scanner.pass(),
     }
 }
