@@ -199,8 +199,10 @@ pub(crate) fn early_refusal(provider: &Provider, incoming: &Incoming) -> Option<
     const LOOKED_AT: usize = 4_096;
     let start = incoming.body.get(..incoming.body.len().min(LOOKED_AT))?;
     let text = String::from_utf8_lossy(start);
-    let places = [incoming.header("x-sim-fault").unwrap_or_default(), &incoming.path, &text];
-    let asked = places.iter().any(|place| place.to_ascii_lowercase().contains("f48"));
+    let named = [&incoming.path, text.as_ref()];
+    let named = named.iter().any(|place| place.to_ascii_lowercase().contains("fault-f48"));
+    let header = incoming.header("x-sim-fault").and_then(FaultCall::parse);
+    let asked = named || header.is_some_and(|call| call.fault.id == "f48");
     let call = FaultCall::parse("f48").filter(|_| asked)?;
     let mounted = provider.sim.mounted(&incoming.path);
     let (settings, path) =

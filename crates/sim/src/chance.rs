@@ -27,6 +27,11 @@ impl Chance {
         ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     }
 
+    /// A toss that strikes so many times in a hundred.
+    pub(crate) fn strikes(&mut self, percent: u32) -> bool {
+        self.unit() * 100.0 < f64::from(percent)
+    }
+
     /// An element of a list, or `None` when it is empty.
     pub(crate) fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
         let len = u64::try_from(list.len()).ok().filter(|len| *len > 0)?;
@@ -65,6 +70,23 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = Fnv::default();
     hash.update(bytes);
     hash.value()
+}
+
+/// Mixes `bytes` into a key, eight at a time: much faster than [`Fnv`] and no standard, so it is
+/// never told to anyone.
+pub(crate) fn mix(mut key: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        key = stir(key ^ u64::from_le_bytes(*word));
+    }
+    for byte in rest {
+        key = stir(key ^ u64::from(*byte));
+    }
+    stir(key ^ bytes.len() as u64)
+}
+
+fn stir(key: u64) -> u64 {
+    key.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
 }
 
 #[cfg(test)]

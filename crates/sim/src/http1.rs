@@ -94,7 +94,7 @@ impl<'a, L: Link> Connection<'a, L> {
     }
 
     async fn play(&mut self, prepared: Prepared) -> Ending {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(self.provider.sim.settings.journal);
         play::reply(&mut self.link, &mut self.inbox, &prepared.reply, &mut tally).await;
         if let Some(ticket) = &prepared.ticket {
             self.provider.sim.settle(ticket, &tally);

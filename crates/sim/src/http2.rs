@@ -94,7 +94,7 @@ impl Stream {
     async fn serve(self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let Some(incoming) = incoming(request, self.number).await else { return };
         let prepared = self.provider.answer(&incoming);
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(self.provider.sim.settings.journal);
         tally.ending = match prepared.reply.http2 {
             Some(end) => self.end(end, &mut respond),
             None => play(&prepared.reply, respond, &mut tally).await,
@@ -240,8 +240,7 @@ async fn send(
         let granted = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
         let Some(Ok(room)) = granted else { return Err(Ending::ClientGone) };
         let part = rest.split_to(room.min(rest.len()));
-        tally.hash.update(&part);
-        tally.bytes += part.len() as u64;
+        tally.sent(&part);
         stream.send_data(part, false).map_err(|_| Ending::ClientGone)?;
     }
     tally.tokens = tally.tokens.saturating_add(tokens);

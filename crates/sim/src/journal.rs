@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use serde::{Serialize, Serializer};
 
 use crate::answer::Usage;
+use crate::chance::Fnv;
 use crate::dialect::Dialect;
 use crate::reply::Billing;
 use crate::settings::Price;
@@ -153,20 +154,29 @@ pub(crate) struct Ticket {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tally {
     pub(crate) bytes: u64,
-    pub(crate) hash: crate::chance::Fnv,
+    /// Only kept where there is a journal to tell it.
+    pub(crate) hash: Option<Fnv>,
     pub(crate) tokens: u32,
     pub(crate) first_byte: Option<tokio::time::Instant>,
     pub(crate) ending: Ending,
 }
 
-impl Default for Tally {
-    fn default() -> Self {
+impl Tally {
+    pub(crate) fn new(hashing: bool) -> Self {
         Self {
             bytes: 0,
-            hash: crate::chance::Fnv::default(),
+            hash: hashing.then(Fnv::default),
             tokens: 0,
             first_byte: None,
             ending: Ending::Running,
+        }
+    }
+
+    /// Counts bytes of body.
+    pub(crate) fn sent(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
         }
     }
 }

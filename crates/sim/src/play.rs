@@ -107,8 +107,7 @@ impl<L: Link> Player<'_, L> {
             self.flush().await?;
         }
         self.tokens = tokens;
-        self.tally.hash.update(bytes);
-        self.tally.bytes += bytes.len() as u64;
+        self.tally.sent(bytes);
         if self.grain == Grain::ByteChunks && self.chunked {
             return self.send_bytes(bytes).await;
         }

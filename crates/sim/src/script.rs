@@ -145,7 +145,7 @@ impl RuleState {
         self.seen += 1;
         let turn = place.is_some_and(|place| place % self.rule.every.max(1) == 0);
         let left = self.rule.count.is_none_or(|count| self.fired < count);
-        let fires = turn && left && chance.unit() * 100.0 < f64::from(self.rule.percent);
+        let fires = turn && left && chance.strikes(self.rule.percent.into());
         self.fired += u64::from(fires);
         fires
     }

@@ -186,7 +186,7 @@ impl Sim {
         self.state().books.close(row, ticket.number, self.settings.journal, |entry| {
             entry.first_byte_us = first_byte;
             entry.bytes_sent = tally.bytes;
-            entry.sent_hash = tally.hash.value();
+            entry.sent_hash = tally.hash.unwrap_or_default().value();
             entry.tokens_sent = tally.tokens;
             entry.ending = tally.ending;
             entry.ended_us = Some(now);

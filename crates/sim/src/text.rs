@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use crate::chance::{Chance, Fnv};
+use crate::chance::{Chance, mix};
 
 const OPENERS: &[&str] = &["The", "This", "When", "Here", "Every", "Some", "After", "Most"];
 
@@ -95,13 +95,8 @@ pub(crate) enum Script {
 
 /// The key of a text: what was asked, of whom, under which seed.
 pub(crate) fn key(seed: u64, voice: &str, question: &str, choice: u32) -> u64 {
-    let mut hash = Fnv::default();
-    hash.update(&seed.to_le_bytes());
-    hash.update(voice.as_bytes());
-    hash.update(&[0]);
-    hash.update(question.as_bytes());
-    hash.update(&choice.to_le_bytes());
-    hash.value()
+    let spoken = mix(mix(seed, voice.as_bytes()), question.as_bytes());
+    mix(spoken, &choice.to_le_bytes())
 }
 
 /// The first `count` pieces of the text of `key`.

@@ -166,7 +166,8 @@ pub(crate) fn whole(ask: &Ask, answer: &Answer, id: &str) -> Value {
 }
 
 fn tool_block(call: &Call, input: Value) -> Value {
-    json!({ "type": "tool_use", "id": format!("toolu_{}", call.id), "name": call.name, "input": input })
+    let id = format!("toolu_{}", call.id);
+    json!({ "type": "tool_use", "id": id, "name": call.name, "input": input })
 }
 
 /// Writes the blocks of one stream.

@@ -51,7 +51,8 @@ fn contents(body: &Value) -> Result<&[Value], Complaint> {
         )),
         Some(_) => Err(Complaint::new(
             400,
-            "Invalid value at 'contents' (type.googleapis.com/google.ai.generativelanguage.v1beta.Content)",
+            "Invalid value at 'contents' \
+             (type.googleapis.com/google.ai.generativelanguage.v1beta.Content)",
         )),
     }
 }

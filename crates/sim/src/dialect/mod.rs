@@ -125,7 +125,8 @@ impl Dialect {
         match self {
             Self::OpenAi => Complaint::new(
                 400,
-                "Invalid 'messages': the last message must not have role 'assistant' for this model.",
+                "Invalid 'messages': the last message \
+                 must not have role 'assistant' for this model.",
             )
             .param("messages")
             .code("invalid_value"),
@@ -136,7 +137,8 @@ impl Dialect {
             ),
             Self::Gemini => Complaint::new(
                 400,
-                "Please ensure that multiturn requests end with a user role or a function response.",
+                "Please ensure that multiturn requests end with \
+                 a user role or a function response.",
             ),
         }
     }

@@ -141,7 +141,9 @@ fn usage(told: &Told) -> Value {
         "completion_tokens": figure(told.output),
         "total_tokens": figure(told.input + told.output),
         "prompt_tokens_details": { "cached_tokens": figure(told.cached), "audio_tokens": 0 },
-        "completion_tokens_details": { "reasoning_tokens": figure(told.reasoning), "audio_tokens": 0 },
+        "completion_tokens_details": {
+            "reasoning_tokens": figure(told.reasoning), "audio_tokens": 0,
+        },
     })
 }
 
@@ -192,7 +194,8 @@ impl Chunks {
         let model = quoted(&ask.model);
         let lead = format!(
             "data: {{\"id\":\"chatcmpl-{id}\",\"object\":\"chat.completion.chunk\",\
-             \"created\":{CREATED},\"model\":{model},\"system_fingerprint\":\"fp_sim\",\"choices\":["
+             \"created\":{CREATED},\"model\":{model},\
+             \"system_fingerprint\":\"fp_sim\",\"choices\":["
         );
         let tail = if ask.include_usage { "],\"usage\":null}\n\n" } else { "]}\n\n" };
         Self { lead, tail }

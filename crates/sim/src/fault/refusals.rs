@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Scene;
+use super::{FaultCall, Scene};
+use crate::answer::{Finish, Manner};
 use crate::ask::Complaint;
 use crate::dialect::Dialect;
 use crate::reply::{After, Billing, Reply};
@@ -34,9 +35,9 @@ fn limit(scene: &Scene<'_>) -> Complaint {
 }
 
 fn quota_failure(quota: &str) -> Value {
+    let metric = "generativelanguage.googleapis.com/generate_content_requests";
     json!({ "@type": "type.googleapis.com/google.rpc.QuotaFailure",
-        "violations": [{ "quotaMetric": "generativelanguage.googleapis.com/generate_content_requests",
-            "quotaId": quota }] })
+        "violations": [{ "quotaMetric": metric, "quotaId": quota }] })
 }
 
 pub(super) fn rate_limited(scene: &Scene<'_>) -> Reply {
@@ -163,10 +164,18 @@ pub(super) fn context_length(scene: &Scene<'_>) -> Reply {
         }
         Dialect::Gemini => Complaint::new(
             400,
-            "The input token count (1200001) exceeds the maximum number of tokens allowed (1048576).",
+            "The input token count (1200001) exceeds \
+             the maximum number of tokens allowed (1048576).",
         ),
     };
     refuse(scene, &complaint)
+}
+
+/// Only `f50-finish` says something, and ends for the filter.
+pub(super) fn filtered(call: &FaultCall, manner: &mut Manner) {
+    if call.variant == "finish" {
+        manner.finish = Some(Finish::Filtered);
+    }
 }
 
 /// `f50-finish` is the healthy shape with the filter's finish reason, so it is left alone here.

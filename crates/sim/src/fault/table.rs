@@ -5,7 +5,7 @@
 //! nothing, one that failed inside costs its input, a cut stream costs what was sent.
 
 use super::{Fault, How, bodies, refusals, streams, transport};
-use crate::answer::{Finish, UsageManner};
+use crate::answer::UsageManner;
 use crate::reply::Billing::{self, Input, Nothing, Sent, Usage};
 use crate::text::Script;
 
@@ -61,7 +61,7 @@ pub static FAULTS: &[Fault] = &[
         &[], Usage, shape!(transport::pings)),
     row("f12", "late first token", "First content after 4.9 s (parameter: the time).",
         &[], Usage, shape!(transport::late_token)),
-    row("f13", "429 with Retry-After", "Retry-After 7 (parameter: seconds); Gemini also as RetryInfo.",
+    row("f13", "429 with Retry-After", "Retry-After 7 (parameter: seconds), RetryInfo too.",
         &[], Nothing, How::Instead(refusals::rate_limited)),
     row("f14", "429 with a date", "Retry-After as an HTTP date 7 s ahead (parameter: seconds).",
         &[], Nothing, How::Instead(refusals::rate_limited_until)),
@@ -94,8 +94,8 @@ pub static FAULTS: &[Fault] = &[
         &[], Usage, shape!(streams::bad_event)),
     row("f27", "byte by byte",
         "Every byte is a write of its own, with wide characters.", &[], Usage,
-        How::Bend { manner: |_, manner| manner.script = Script::Wide, shape: transport::byte_by_byte }),
-    row("f28", "SSE peculiarities", "CRLF, CR, no space, BOM, comments, id, retry, split data, in one stream.",
+        How::Bend { manner: |_, m| m.script = Script::Wide, shape: transport::byte_by_byte }),
+    row("f28", "SSE peculiarities", "CRLF, CR, no space, BOM, comments, split data, in one stream.",
         &[], Usage, shape!(streams::peculiar)),
     row("f29", "no end mark", "The finish reason comes, `[DONE]` or message_stop does not.",
         &[], Usage, shape!(streams::no_end)),
@@ -122,7 +122,7 @@ pub static FAULTS: &[Fault] = &[
         &[], Input, shape!(bodies::huge)),
     row("f40", "endless stream", "A token a second, for ever (parameter: the pause).",
         &[], Sent, shape!(streams::endless)),
-    row("f41", "endless line", "One event line of 64 MiB (parameter: MiB), first or after 20 tokens.",
+    row("f41", "endless line", "A line of 64 MiB (parameter: MiB), first or after 20 tokens.",
         &["first", "after"], Sent, shape!(streams::long_line)),
     row("f42", "bad headers",
         "A header of 1 MiB; a thousand headers; a NUL; a lone CR that smuggles a header.",
@@ -133,7 +133,7 @@ pub static FAULTS: &[Fault] = &[
         &[], Nothing, shape!(transport::informational)),
     row("f45", "gzip bomb", "1 MiB of gzip that becomes 1 GiB.",
         &[], Input, shape!(bodies::gzip_bomb)),
-    row("f46", "keep-alive race", "Healthy; the connection is closed (or reset) at the next request's first byte.",
+    row("f46", "keep-alive race", "Healthy; closed (or reset) at the next first byte.",
         &["reset"], Usage, shape!(transport::trap)),
     row("f47", "HTTP/2 ends",
         "GOAWAY before this stream, REFUSED_STREAM, or INTERNAL_ERROR; on HTTP/1 end of file.",
@@ -144,10 +144,10 @@ pub static FAULTS: &[Fault] = &[
         &[], Nothing, How::Instead(refusals::context_length)),
     row("f50", "content filter",
         "The vendor's refusal; Azure's; or a 200 that ends for it.", &["azure", "finish"], Nothing,
-        How::Bend { manner: |call, manner| if call.variant == "finish" { manner.finish = Some(Finish::Filtered) }, shape: refusals::content_filter }),
+        How::Bend { manner: refusals::filtered, shape: refusals::content_filter }),
     row("f51", "dead", "Every request is reset.",
         &[], Input, How::Instead(transport::reset)),
     row("f52", "every other fails",
         "500 for half of the requests by seeded coin (parameter: per cent).", &[], Input,
-        How::Sequence(|_, call, chance| (chance.unit() * 100.0 < f64::from(call.count(50))).then_some("f18"))),
+        How::Sequence(|_, call, chance| chance.strikes(call.count(50)).then_some("f18"))),
 ];

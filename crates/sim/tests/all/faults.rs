@@ -244,6 +244,7 @@ async fn f46_answers_and_ends_at_the_next_requests_first_byte() {
 async fn f48_refuses_before_the_body_is_there() {
     let (mut client, server) = sim::memory::pipe();
     let provider = provider();
+    let sim = provider.sim().clone();
     tokio::spawn(async move { provider.serve_link(server).await });
     let mut asking = question(Dialect::OpenAi, "m-fault-f48", false);
     asking["messages"][0]["content"] = "long ".repeat(100_000).into();
@@ -253,6 +254,7 @@ async fn f48_refuses_before_the_body_is_there() {
     assert_eq!((seen.status, seen.end), (413, End::Complete));
     assert_eq!(seen.header("connection"), Some("close"));
     client.write_all(&bytes[2_000..]).await.expect("the rest is still read");
+    assert_eq!(sim.journal()[0].fault, "f48");
 }
 
 #[test]

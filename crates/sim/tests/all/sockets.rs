@@ -169,7 +169,8 @@ proptest::proptest! {
 
     #[test]
     fn any_damage_to_a_request_is_answered_or_ended(
-        dialect in 0..3_usize, changes in proptest::collection::vec((0..400_usize, 0..=255_u8), 1..6),
+        dialect in 0..3_usize,
+        changes in proptest::collection::vec((0..400_usize, 0..=255_u8), 1..6),
     ) {
         let dialect = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini][dialect];
         let mut bytes = asked(dialect, "sim-4-think-fault-f21:2", true);
