@@ -1,26 +1,13 @@
-//! From one dialect to another through the hub: requests, unstreamed answers, streams.
+//! From one dialect to another through the hub: unstreamed answers and streams.
 //!
+//! A request is read once and written once an attempt, so that it has no composition here.
 //! Only composition lives here; each dialect's own file knows its format. A failure inside a stream
 //! is reported in [`Seen`] and never written to the client from here, because the gateway decides
 //! how the client hears of it.
 
-use crate::dialect::{DecodeEvents, Dialect, EncodeEvents, Encoded, Quirks, Seen, Target};
+use crate::dialect::{DecodeEvents, Dialect, EncodeEvents, Quirks, Seen};
 use crate::error::DecodeError;
 use crate::hub::{Event, StopReason};
-
-/// Reads a client's request and writes it for an upstream of another dialect.
-///
-/// # Errors
-/// When the bytes are not a request of the dialect `door`.
-pub fn request(
-    door: &Dialect,
-    body: &[u8],
-    upstream: &Dialect,
-    target: &Target<'_>,
-) -> Result<Encoded, DecodeError> {
-    let request = (door.decode_request)(body, None, target.stream)?;
-    Ok((upstream.encode_request)(&request, target))
-}
 
 /// Reads an upstream's unstreamed answer and writes it for a client of another dialect.
 ///
@@ -41,6 +28,7 @@ pub struct StreamTranslator {
     decoder: Box<dyn DecodeEvents>,
     encoder: Box<dyn EncodeEvents>,
     events: Vec<Event>,
+    created: Option<i64>,
 }
 
 impl StreamTranslator {
@@ -51,7 +39,15 @@ impl StreamTranslator {
             decoder: (upstream.decode_events)(quirks),
             encoder: (door.encode_events)(include_usage),
             events: Vec::new(),
+            created: None,
         }
+    }
+
+    /// Dates the answer, in seconds since 1970, where the upstream's dialect tells no time.
+    #[must_use]
+    pub fn created(mut self, unix: i64) -> Self {
+        self.created = Some(unix);
+        self
     }
 
     /// Takes one upstream event (its name and data) and appends the client's frames to `out`.
@@ -85,6 +81,11 @@ impl StreamTranslator {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) -> Seen {
+        for event in &mut self.events {
+            if let Event::Start { created, .. } = event {
+                *created = created.or(self.created);
+            }
+        }
         let sound = self.events.iter().take_while(|event| !matches!(event, Event::Error(_)));
         for event in sound {
             self.encoder.event(event, out);

@@ -233,6 +233,15 @@ fn every_kind_of_end_has_its_reason() {
 }
 
 #[test]
+fn an_unspecified_finish_reason_ends_nothing() {
+    let chunk = r#"{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"FINISH_REASON_UNSPECIFIED"}]}"#;
+    let frames = frames(&lines_as_stream(chunk), 1000);
+    let events = events(GEMINI, &Quirks::default(), &frames);
+    assert!(!events.iter().any(|event| matches!(event, Event::Stop { .. } | Event::Done)));
+    assert_eq!(metered(GEMINI, &frames).stop, None);
+}
+
+#[test]
 fn an_answer_with_neither_candidate_nor_block_is_malformed() {
     let decode = dialect(GEMINI).decode_answer;
     assert!(decode(b"{\"candidates\":[]}", &Quirks::default()).is_err());

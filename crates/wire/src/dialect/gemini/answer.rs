@@ -50,7 +50,7 @@ fn candidate(mut fields: Fields, at: usize, calls: &mut Calls) -> Result<Choice,
         parts = parts::read_all(content.list("parts")?, &path, calls)?;
     }
     let called = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
-    let stop = fields.text("finishReason")?.map(|word| words::stop(word, called));
+    let stop = fields.text("finishReason")?.and_then(|word| words::stop(word, called));
     let extra = fields.rest();
     let logprobs = extra.get("logprobsResult").and_then(logprobs::read);
     Ok(Choice { index, parts, stop, logprobs, extra })

@@ -156,11 +156,12 @@ impl Reader {
                 break;
             }
         }
-        if let Some(word) = candidate.finish_reason.filter(|_| !lane.stopped) {
+        let word = candidate.finish_reason.filter(|_| !lane.stopped);
+        if let Some(stop) = word.and_then(|word| words::stop(word, lane.tools > 0)) {
             lane.close(choice, out);
             lane.stopped = true;
             self.stopped = true;
-            out.push(Event::Stop { choice, stop: words::stop(word, lane.tools > 0) });
+            out.push(Event::Stop { choice, stop });
         }
         Ok(())
     }

@@ -110,6 +110,7 @@ impl Observer {
         }
         // A failed alternative outweighs the others: the answer must not be shown as complete.
         if let Some(word) = candidate.finish_reason.as_deref()
+            && word != words::UNSPECIFIED
             && seen.stop != Some(StopReason::Error)
         {
             seen.stop = Some(words::reason(word, self.called));

@@ -36,10 +36,14 @@ pub(super) fn reason(native: &str, called: bool) -> StopReason {
     }
 }
 
-/// The stop that a finish reason means.
-pub(super) fn stop(native: String, called: bool) -> Stop {
-    Stop { reason: reason(&native, called), native, sequence: None }
+/// The stop that a finish reason means; none while it is said to be none.
+pub(super) fn stop(native: String, called: bool) -> Option<Stop> {
+    let stop = Stop { reason: reason(&native, called), native, sequence: None };
+    (stop.native != UNSPECIFIED).then_some(stop)
 }
+
+/// The word for "not finished" that some servers write out.
+pub(super) const UNSPECIFIED: &str = "FINISH_REASON_UNSPECIFIED";
 
 /// The stop of a prompt that was blocked for this reason.
 pub(super) fn blocked(native: String) -> Stop {
