@@ -1,7 +1,8 @@
 //! The Messages dialect: what goes out, what comes in, and that nothing is lost on the way.
 
 use crate::samples::{
-    ANTHROPIC, decode, dialect, encode, events, frames, message, metered, target, text, written,
+    ANTHROPIC, aggregated, decode, dialect, encode, events, frames, lines_as_stream, message,
+    metered, target, text, written,
 };
 use serde_json::{Value, json};
 use wire::dialect::Quirks;
@@ -369,4 +370,38 @@ fn our_errors_read_as_errors_of_the_provider() {
     let body = String::from_utf8(body).unwrap();
     assert_eq!(String::from_utf8(frame).unwrap(), format!("event: error\ndata: {body}\n\n"));
     insta::assert_snapshot!(body);
+}
+
+#[test]
+fn an_aggregate_keeps_fields_and_blocks_it_does_not_know() {
+    let stream = r#"{"type":"message_start","message":{"id":"i","type":"message","role":"assistant","content":[],"model":"m","stop_reason":null,"usage":{"input_tokens":3,"output_tokens":1,"service_tier":"standard"}}}
+{"type":"content_block_start","index":0,"content_block":{"type":"compaction","content":null}}
+{"type":"content_block_delta","index":0,"delta":{"type":"compaction_delta","content":"sum"}}
+{"type":"content_block_stop","index":0}
+{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}
+{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"a"}}
+{"type":"ping"}
+{"type":"content_block_delta","index":1,"delta":{"type":"citations_delta","citation":{"url":"u"}}}
+{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"b"}}
+{"type":"content_block_stop","index":1}
+{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"t","name":"f","input":{},"caller":{"type":"direct"}}}
+{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{\"a\""}}
+{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":":1}"}}
+{"type":"content_block_stop","index":2}
+{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_details":{"x":1}},"usage":{"output_tokens":9},"context_management":{"applied_edits":[]}}
+{"type":"message_stop"}"#;
+    let whole = aggregated(ANTHROPIC, &frames(&lines_as_stream(stream), 64));
+    let expected = json!({
+        "id": "i", "type": "message", "role": "assistant", "model": "m",
+        "content": [
+            {"type": "compaction", "content": "sum"},
+            {"type": "text", "text": "ab", "citations": [{"url": "u"}]},
+            {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1},
+                "caller": {"type": "direct"}}
+        ],
+        "stop_reason": "tool_use", "stop_details": {"x": 1},
+        "usage": {"input_tokens": 3, "output_tokens": 9, "service_tier": "standard"},
+        "context_management": {"applied_edits": []}
+    });
+    assert_eq!(serde_json::from_slice::<Value>(&whole).unwrap(), expected);
 }

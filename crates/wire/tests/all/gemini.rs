@@ -437,3 +437,21 @@ fn no_model_name_can_leave_the_path() {
     assert_eq!(path("tunedModels/x", false), "/tunedModels/x:generateContent");
     assert_eq!(path("//h?x#y", false), "/models/h%3Fx%23y:generateContent");
 }
+
+#[test]
+fn an_aggregate_joins_texts_and_keeps_fields_it_does_not_know() {
+    let stream = r#"{"candidates":[{"content":{"parts":[{"text":"h","thought":true}],"role":"model"},"index":0,"new":1}],"responseId":"r"}
+{"candidates":[{"content":{"parts":[{"text":"m","thought":true},{"text":"a"}],"role":"model"},"index":0,"groundingMetadata":{"q":[1]}}],"usageMetadata":{"promptTokenCount":1,"trafficType":"T"}}
+{"candidates":[{"content":{"parts":[{"text":"b"},{"text":"","thoughtSignature":"s"}],"role":"model"},"index":0,"finishReason":"STOP","groundingMetadata":{"u":2}}],"usageMetadata":{"promptTokenCount":2}}"#;
+    let whole = aggregated(GEMINI, &frames(&lines_as_stream(stream), 64));
+    let expected = json!({
+        "candidates": [{
+            "content": {"role": "model", "parts": [
+                {"text": "hm", "thought": true}, {"text": "ab", "thoughtSignature": "s"}]},
+            "index": 0, "new": 1, "finishReason": "STOP", "groundingMetadata": {"q": [1], "u": 2}
+        }],
+        "responseId": "r",
+        "usageMetadata": {"promptTokenCount": 2, "trafficType": "T"}
+    });
+    assert_eq!(serde_json::from_slice::<Value>(&whole).unwrap(), expected);
+}

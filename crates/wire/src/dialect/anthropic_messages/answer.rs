@@ -1,7 +1,8 @@
 //! Unstreamed answers, read and written.
 
-use super::blocks::{self, Reader, Writing};
+use super::blocks;
 use super::usage::{self, Counts};
+use super::writing::{Reader, Writing};
 use super::{ID, JSON_TOOL, words};
 use crate::dialect::Quirks;
 use crate::error::DecodeError;

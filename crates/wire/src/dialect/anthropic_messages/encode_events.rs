@@ -5,7 +5,7 @@
 //! the end. Frames carry their event name, because clients drop those without. An answer that has no
 //! stop reason is never closed, so that it cannot pass for a complete one.
 
-use super::{ID, answer, blocks, failure, usage, words};
+use super::{ID, answer, failure, usage, words, writing};
 use crate::dialect::EncodeEvents;
 use crate::hub::{Event, Signature, Stop, Usage};
 use crate::seal;
@@ -170,7 +170,7 @@ impl Writer {
             self.close(out);
             self.signature(signature, out);
         }
-        let id = blocks::tool_id(id);
+        let id = writing::tool_id(id);
         let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
         let index = self.new_block(Kind::Tool, block, out);
         self.tools.insert(call, index);

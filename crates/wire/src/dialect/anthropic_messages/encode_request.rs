@@ -1,6 +1,6 @@
 //! Writes a request for the provider.
 
-use super::blocks::{Reader, Writing};
+use super::writing::{Reader, Writing};
 use super::{ID, JSON_TOOL, thinking, turns};
 use crate::dialect::{Encoded, Target};
 use crate::dropped::Dropped;

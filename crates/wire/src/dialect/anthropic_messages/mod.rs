@@ -11,6 +11,8 @@ mod words;
 
 mod blocks;
 
+mod writing;
+
 mod usage;
 
 mod decode_request;

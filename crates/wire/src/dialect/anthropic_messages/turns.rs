@@ -4,7 +4,7 @@
 //! all tool results of a turn come first in one user turn; the last turn, if it is the model's, must
 //! not end in white space.
 
-use super::blocks::{Reader, Writing, plain_or_blocks};
+use super::writing::{Reader, Writing, plain_or_blocks};
 use crate::hub::{Message, Request, Role};
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,9 @@
 //! Unstreamed answers, read and written.
 
 use super::calls::Calls;
-use super::parts::{self, Reader, Writing};
+use super::parts;
 use super::usage::{self, Counts};
+use super::writing::{Reader, Writing};
 use super::{ID, logprobs, words};
 use crate::dialect::Quirks;
 use crate::error::DecodeError;

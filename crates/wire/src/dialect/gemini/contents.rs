@@ -3,7 +3,7 @@
 //! Instructions stand outside; turns of one role are joined, but results of functions stay apart from
 //! the user's words, because their number must match that of the calls before them.
 
-use super::parts::{Reader, Writing};
+use super::writing::{Reader, Writing};
 use crate::dialect::Target;
 use crate::fields::put;
 use crate::hub::{Message, Part, Request, Role};

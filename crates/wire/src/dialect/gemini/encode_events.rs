@@ -3,7 +3,7 @@
 //! Function calls go out whole, when their arguments are complete. Finish reasons and usage go out
 //! together in the last frame; without a stop there is none, so that a cut answer shows.
 
-use super::parts::redacted_part;
+use super::writing::redacted_part;
 use super::{ID, failure, usage, words};
 use crate::dialect::EncodeEvents;
 use crate::fields::{arguments_object, put};

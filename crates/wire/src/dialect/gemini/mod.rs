@@ -12,6 +12,8 @@ mod calls;
 
 mod parts;
 
+mod writing;
+
 mod schema;
 
 mod usage;
