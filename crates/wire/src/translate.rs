@@ -9,7 +9,8 @@ use crate::dialect::{DecodeEvents, Dialect, EncodeEvents, Quirks, Seen};
 use crate::error::DecodeError;
 use crate::hub::{Event, StopReason};
 
-/// Reads an upstream's unstreamed answer and writes it for a client of another dialect.
+/// Reads an upstream's unstreamed answer and writes it for a client of another dialect. `created`
+/// dates it, in seconds since 1970, where the upstream's dialect tells no time.
 ///
 /// # Errors
 /// When the bytes are not an answer of the dialect `upstream`.
@@ -18,8 +19,10 @@ pub fn answer(
     quirks: &Quirks,
     body: &[u8],
     door: &Dialect,
+    created: i64,
 ) -> Result<Vec<u8>, DecodeError> {
-    let answer = (upstream.decode_answer)(body, quirks)?;
+    let mut answer = (upstream.decode_answer)(body, quirks)?;
+    answer.created.get_or_insert(created);
     Ok((door.encode_answer)(&answer))
 }
 

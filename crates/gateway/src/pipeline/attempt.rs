@@ -365,6 +365,7 @@ fn begin(core: &Core, open: &mut Open, leg: &Leg, want: Want) -> Result<(usize, 
         timeouts: leg.planned.timeouts,
         deadline: open.deadline,
         door: open.door,
+        asked_unix: open.asked_unix(&core.world),
         ask_stream,
         want,
     };

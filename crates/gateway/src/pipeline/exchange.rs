@@ -22,6 +22,7 @@ use super::lapse::{Cause, Lapse};
 use crate::config::{MidStream, Timeouts};
 use crate::failure::Failure;
 use crate::telemetry::AttemptRecord;
+use crate::world::World;
 
 /// A request under way.
 #[derive(Debug)]
@@ -146,6 +147,12 @@ impl Exchange {
     #[must_use]
     pub fn timeouts(&self) -> Timeouts {
         self.group.as_ref().map_or(self.snapshot.config.timeouts, |group| group.timeouts)
+    }
+
+    /// When it arrived, in seconds since 1970.
+    #[must_use]
+    pub fn asked_unix(&self, world: &World) -> i64 {
+        world.unix_ms(self.arrived) / 1_000
     }
 
     /// What its group does with a stream that breaks.

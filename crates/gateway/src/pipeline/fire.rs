@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use wire::classify::{self, Sighting};
 use wire::dialect::Dialect;
 use wire::error::Reported;
-use wire::hub::{StopReason, Usage};
+use wire::hub::{Answer, StopReason, Usage};
 
 use super::Core;
 use super::exchange::Shot;
@@ -46,6 +46,9 @@ pub struct Aim {
     pub deadline: Instant,
     /// The client's dialect.
     pub door: &'static Dialect,
+    /// When the client asked, in seconds since 1970: the answer's time where the upstream's dialect
+    /// tells none.
+    pub asked_unix: i64,
     /// Whether the upstream was asked for a stream.
     pub ask_stream: bool,
     /// What the client gets.
@@ -250,7 +253,8 @@ fn reader(aim: &Aim) -> Reader {
                 &lane.quirks,
                 aim.door,
                 usage,
-            ),
+            )
+            .created(aim.asked_unix),
             along: along(wanted),
         },
     }
@@ -305,7 +309,12 @@ fn timed_out(deadline: Instant, otherwise: Cause) -> Lapse {
 }
 
 /// Gathers a stream into the unstreamed answer.
-async fn aggregate(shot: &Shot, aim: &Aim, mut feed: Feed, first_token: Instant) -> Result<Arrived, Lapse> {
+async fn aggregate(
+    shot: &Shot,
+    aim: &Aim,
+    mut feed: Feed,
+    first_token: Instant,
+) -> Result<Arrived, Lapse> {
     let mut due = first_token;
     loop {
         let Ok(fed) = timeout_at(due.min(aim.deadline), feed.next()).await else {
@@ -345,7 +354,9 @@ fn in_door(aim: &Aim, body: Bytes) -> Result<Bytes, Lapse> {
     if aim.lane.dialect.id == aim.door.id {
         return Ok(body);
     }
-    let answer = wire::translate::answer(aim.lane.dialect, &aim.lane.quirks, &body, aim.door);
+    let lane = &aim.lane;
+    let answer =
+        wire::translate::answer(lane.dialect, &lane.quirks, &body, aim.door, aim.asked_unix);
     answer.map(Bytes::from).map_err(|error| Lapse::new(Cause::BadJson).detail(error.to_string()))
 }
 
@@ -399,7 +410,7 @@ fn judge(aim: &Aim, body: Bytes) -> Result<Arrived, Lapse> {
         }
         Err(error) => return Err(Lapse::new(Cause::BadJson).detail(error.to_string())),
         Ok(answer) if answer.choices.is_empty() => return Err(Lapse::new(Cause::Empty)),
-        Ok(answer) => answer,
+        Ok(answer) => Answer { created: answer.created.or(Some(aim.asked_unix)), ..answer },
     };
     let stops = || answer.choices.iter().filter_map(|choice| choice.stop.as_ref());
     if stops().any(|stop| stop.reason == StopReason::Error) {
@@ -412,7 +423,7 @@ fn judge(aim: &Aim, body: Bytes) -> Result<Arrived, Lapse> {
     arrived(aim, &answer, body)
 }
 
-fn arrived(aim: &Aim, answer: &wire::hub::Answer, body: Bytes) -> Result<Arrived, Lapse> {
+fn arrived(aim: &Aim, answer: &Answer, body: Bytes) -> Result<Arrived, Lapse> {
     let content_bytes = body.len() as u64;
     match aim.want {
         Want::Whole => Ok(Arrived::Whole {
@@ -435,7 +446,7 @@ fn arrived(aim: &Aim, answer: &wire::hub::Answer, body: Bytes) -> Result<Arrived
 }
 
 /// An unstreamed answer as a stream that is complete from the start.
-fn replayed(aim: &Aim, answer: &wire::hub::Answer, held: Vec<Bytes>, closing: Bytes) -> Arrived {
+fn replayed(aim: &Aim, answer: &Answer, held: Vec<Bytes>, closing: Bytes) -> Arrived {
     let feed = Feed::replay(wire::replay::events_of(answer), answer.usage, aim.door);
     Arrived::Stream(Box::new(Opening { held, feed, closing: Some(closing) }))
 }

@@ -67,12 +67,15 @@ impl Continuation {
         let mut encoder = (open.door.encode_events)(open.wants_usage());
         let mut unheard = Vec::new();
         // The client has seen the stream's beginning; the encoder must believe that it wrote it.
-        let start = along.start.unwrap_or(Event::Start {
+        let mut start = along.start.unwrap_or(Event::Start {
             id: open.id_text.to_string(),
             model: open.model().to_owned(),
             created: None,
             usage: None,
         });
+        if let Event::Start { created, .. } = &mut start {
+            created.get_or_insert(open.asked_unix(&core.world));
+        }
         encoder.event(&start, &mut unheard);
         let text = Event::Text { choice: 0, text: along.text.clone(), logprobs: None };
         encoder.event(&text, &mut unheard);

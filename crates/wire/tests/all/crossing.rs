@@ -86,7 +86,8 @@ fn the_seals_of_every_upstream_come_back_to_it_through_every_client() {
         for door in DIALECTS {
             let pair = format!("{} -> {}", upstream.id, door.id);
             let whole = (upstream.encode_answer)(&answer(upstream.id));
-            let body = translated(upstream, &Quirks::default(), &whole, door).unwrap();
+            let body =
+                translated(upstream, &Quirks::default(), &whole, door, 1_700_000_000).unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap();
             let next = decode(door.id, &next_turn(door.id, &body));
             let quirks = Quirks::default();

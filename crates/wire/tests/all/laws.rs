@@ -332,6 +332,18 @@ fn a_translated_stream_reports_a_failure_and_does_not_write_it() {
 }
 
 #[test]
+fn a_translated_stream_is_dated_where_the_upstream_tells_no_time() {
+    let (from, to) = (dialect(GEMINI), dialect("openai_chat"));
+    let new = || StreamTranslator::new(from, &Quirks::default(), to, false).created(1_700_000_000);
+    let mut out = Vec::new();
+    let data = br#"{"candidates":[{"content":{"parts":[{"text":"abc"}]}}]}"#;
+    new().frame(None, data, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains(r#""created":1700000000"#), "{text}");
+    assert!(!text.contains(r#""created":0"#), "{text}");
+}
+
+#[test]
 fn a_translated_stream_tells_its_content_stop_usage_and_end() {
     let (from, to) = (dialect(GEMINI), dialect(ANTHROPIC));
     let mut translator = StreamTranslator::new(from, &Quirks::default(), to, true);
