@@ -53,6 +53,16 @@ pub(crate) struct Setup {
     pub(crate) sim: Option<Arc<Sim>>,
     /// Uses the kernel's sockets and names instead of pipes.
     pub(crate) sockets: bool,
+    /// B's dialect.
+    pub(crate) dialect_b: &'static str,
+    /// B says other words than A when this is not "".
+    pub(crate) voice_b: &'static str,
+    /// Further models of both providers, as entries of a YAML flow map.
+    pub(crate) models: String,
+    /// Further groups, as whole lines.
+    pub(crate) groups: String,
+    /// The value of `auth`.
+    pub(crate) auth: &'static str,
 }
 
 impl Default for Setup {
@@ -70,6 +80,11 @@ impl Default for Setup {
             patient: true,
             sim: None,
             sockets: false,
+            dialect_b: "openai_chat",
+            voice_b: "",
+            models: String::new(),
+            groups: String::new(),
+            auth: "open",
         }
     }
 }
@@ -99,9 +114,12 @@ impl Setup {
     /// Puts the stage together on the current runtime.
     pub(crate) async fn start(self) -> Stage {
         let sim = self.sim.clone().unwrap_or_else(simulator);
-        let named =
-            |name: &str| ProviderSettings { profile: self.pace, ..ProviderSettings::named(name) };
-        let (a, b) = (sim.provider(named("a")), sim.provider(named("b")));
+        let named = |name: &str, voice: &str| ProviderSettings {
+            profile: self.pace,
+            voice: voice.to_owned(),
+            ..ProviderSettings::named(name)
+        };
+        let (a, b) = (sim.provider(named("a", "")), sim.provider(named("b", self.voice_b)));
         let mut running = Vec::new();
         let mut url_b = "http://b.sim".to_owned();
         let mut url_a = self.url_a.clone();
@@ -129,23 +147,27 @@ impl Setup {
     }
 
     fn yaml(&self, url_a: &str, url_b: &str) -> String {
-        let path = if self.dialect == "gemini" { "/v1beta" } else { "/v1" };
-        let model = "models: { m: { input: $1, output: $2, context: 100000, max_output: 4096 } }";
+        let path = |dialect| if dialect == "gemini" { "/v1beta" } else { "/v1" };
+        let (path_a, path_b) = (path(self.dialect), path(self.dialect_b));
+        let model = "models: { m: { input: $1, output: $2, context: 100000, max_output: 4096 }";
         let (dialect, keys, top, group) = (self.dialect, &self.keys_a, &self.top, &self.group);
+        let (dialect_b, models, groups, auth) =
+            (self.dialect_b, &self.models, &self.groups, self.auth);
         let keyed = if keys.contains("api_keys") { "" } else { "api_key: key-of-a, " };
         let patient = match self.patient {
             true => format!("breaker: {{ failures: {PATIENCE} }}"),
             false => String::new(),
         };
         format!(
-            "auth: open\n{patient}\n{top}\nopen_catalog: true\nproviders:\n\
-             \x20 a: {{ dialect: {dialect}, base_url: \"{url_a}{path}\", {keyed}{model}, {keys} }}\n\
-             \x20 b: {{ dialect: openai_chat, base_url: \"{url_b}/v1\", api_key: key-of-b, {model} }}\n\
+            "auth: {auth}\n{patient}\n{top}\nopen_catalog: true\nproviders:\n\
+             \x20 a: {{ dialect: {dialect}, base_url: \"{url_a}{path_a}\", {keyed}{model}, {models} }}, {keys} }}\n\
+             \x20 b: {{ dialect: {dialect_b}, base_url: \"{url_b}{path_b}\", api_key: key-of-b, {model}, {models} }} }}\n\
              models:\n\
              \x20 pair: {{ deployments: [a/m, b/m], strategy: ordered, {group} }}\n\
              \x20 solo: {{ deployments: [a/m], {group} }}\n\
              \x20 other: {{ deployments: [b/m], {group} }}\n\
-             \x20 wide: {{ deployments: [a/m], context_fallbacks: [other], content_fallbacks: [other], {group} }}\n"
+             \x20 wide: {{ deployments: [a/m], context_fallbacks: [other], content_fallbacks: [other], {group} }}\n\
+             {groups}"
         )
     }
 
@@ -231,10 +253,15 @@ impl Stage {
 
     /// Asks on a fresh connection and waits for the head only.
     pub(crate) async fn begin(&self, ask: &Ask) -> Live {
+        send(self.dial(), ask).await
+    }
+
+    /// A connection to the gateway on which nothing was said yet.
+    pub(crate) fn dial(&self) -> sim::memory::End {
         let (client, server) = sim::memory::pipe();
         let (data, limits) = (self.app.data(), self.app.limits());
         tokio::spawn(serve_io(server, data, limits, self.gate.clone()));
-        send(client, ask).await
+        client
     }
 
     /// What the provider of this name was asked, in order.
