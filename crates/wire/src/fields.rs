@@ -5,6 +5,7 @@
 
 use crate::error::{DecodeError, Reported};
 use crate::hub::Extra;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// The fields of one object that were not taken yet.
@@ -72,9 +73,7 @@ impl Fields {
 
     /// Takes a whole number from 0.
     pub(crate) fn u64(&mut self, key: &str) -> Result<Option<u64>, DecodeError> {
-        self.typed(key, "a whole number", |value| {
-            value.as_u64().or_else(|| value.as_f64().and_then(whole))
-        })
+        self.typed(key, "a whole number", |value| whole_number(&value))
     }
 
     /// Takes a whole number from 0 that fits 32 bits.
@@ -162,6 +161,11 @@ impl Fields {
     }
 }
 
+/// A whole number from 0, also where it is written as `1.0` or `1e3`.
+fn whole_number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_f64().and_then(whole))
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -225,4 +229,11 @@ pub(crate) fn plain_report(status: u16, body: &[u8]) -> Reported {
     let head = body.get(..4 * QUOTED_CHARS).unwrap_or(body);
     let message = String::from_utf8_lossy(head).trim().chars().take(QUOTED_CHARS).collect();
     Reported { status: Some(status), message, ..Reported::default() }
+}
+
+/// A token count, for serde. What is no whole number from 0 becomes `u64::MAX`, which nobody takes
+/// for sane, so that a provider's nonsense is seen as nonsense and not as silence.
+pub(crate) fn figure<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok((!value.is_null()).then(|| whole_number(&value).unwrap_or(u64::MAX)))
 }

@@ -4,30 +4,41 @@
 //! fields may be missing. `iterations` lists inner calls (compaction, a fallback model) whose tokens
 //! the top-level counts leave out but the bill does not, so that the larger sum counts.
 
+use crate::fields::figure;
 use crate::hub::Usage;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// The counts as they stand on the wire.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
 pub(super) struct Counts {
+    #[serde(deserialize_with = "figure")]
     input_tokens: Option<u64>,
+    #[serde(deserialize_with = "figure")]
     cache_read_input_tokens: Option<u64>,
+    #[serde(deserialize_with = "figure")]
     cache_creation_input_tokens: Option<u64>,
     cache_creation: Option<Creation>,
+    #[serde(deserialize_with = "figure")]
     output_tokens: Option<u64>,
     output_tokens_details: Option<OutputDetails>,
     iterations: Option<Vec<Self>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(default)]
 struct Creation {
+    #[serde(deserialize_with = "figure")]
     ephemeral_5m_input_tokens: Option<u64>,
+    #[serde(deserialize_with = "figure")]
     ephemeral_1h_input_tokens: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(default)]
 struct OutputDetails {
+    #[serde(deserialize_with = "figure")]
     thinking_tokens: Option<u64>,
 }
 

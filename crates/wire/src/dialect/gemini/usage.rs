@@ -3,6 +3,7 @@
 //! Every chunk of a stream tells its counts anew, so that the last one counts. What tools put into
 //! the prompt is counted beside it.
 
+use crate::fields::figure;
 use crate::hub::Usage;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -10,21 +11,27 @@ use std::borrow::Cow;
 
 /// The counts as they stand on the wire.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase")]
 pub(super) struct Counts {
+    #[serde(deserialize_with = "figure")]
     prompt_token_count: Option<u64>,
+    #[serde(deserialize_with = "figure")]
     cached_content_token_count: Option<u64>,
+    #[serde(deserialize_with = "figure")]
     candidates_token_count: Option<u64>,
+    #[serde(deserialize_with = "figure")]
     thoughts_token_count: Option<u64>,
+    #[serde(deserialize_with = "figure")]
     tool_use_prompt_token_count: Option<u64>,
     prompt_tokens_details: Option<Vec<Detail>>,
     candidates_tokens_details: Option<Vec<Detail>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct Detail {
     modality: Option<Cow<'static, str>>,
+    #[serde(deserialize_with = "figure")]
     token_count: Option<u64>,
 }
 

@@ -5,8 +5,9 @@
 //! telling total the quirk decides.
 
 use crate::dialect::Quirks;
+use crate::fields::figure;
 use crate::hub::Usage;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 #[derive(Deserialize, Default)]
@@ -44,29 +45,6 @@ struct OutputDetails {
     reasoning_tokens: Option<u64>,
     #[serde(deserialize_with = "figure")]
     audio_tokens: Option<u64>,
-}
-
-/// A token count. What is no whole number from 0 becomes `u64::MAX`, which nobody takes for sane,
-/// so that a provider's nonsense is seen as nonsense and not as silence.
-fn figure<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Null => None,
-        Value::Number(number) => Some(whole(&number).unwrap_or(u64::MAX)),
-        _ => Some(u64::MAX),
-    })
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be a whole number that a double holds exactly"
-)]
-fn whole(number: &serde_json::Number) -> Option<u64> {
-    number.as_u64().or_else(|| {
-        let float = number.as_f64()?;
-        let exact = float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float);
-        exact.then_some(float as u64)
-    })
 }
 
 /// Reads a usage object in JSON text; `None` when it is no object, or says nothing.
