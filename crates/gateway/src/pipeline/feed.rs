@@ -138,7 +138,6 @@ pub struct Feed {
     door: &'static Dialect,
     ready: VecDeque<Fed>,
     ended: bool,
-    untouched: bool,
     /// What it has said so far.
     pub tally: Tally,
     /// Classes an error that the stream reports.
@@ -160,7 +159,6 @@ impl Feed {
             door,
             ready: VecDeque::new(),
             ended: false,
-            untouched: true,
             tally: Tally::default(),
             classify,
         }
@@ -177,7 +175,6 @@ impl Feed {
             door,
             ready: VecDeque::new(),
             ended: true,
-            untouched: false,
             tally: Tally {
                 content: seen.content,
                 content_bytes: seen.content_bytes as u64,
@@ -187,12 +184,6 @@ impl Feed {
             },
             classify: Box::new(|_| Lapse::new(Cause::InBandError)),
         }
-    }
-
-    /// Whether no event has come at all.
-    #[must_use]
-    pub fn is_untouched(&self) -> bool {
-        self.untouched
     }
 
     /// The next step. Losing the future loses nothing of the stream.
@@ -294,7 +285,6 @@ impl Feed {
             let relayed = matches!(self.reader, Reader::Relay { .. });
             return relayed.then(|| Fed::Frame { bytes: frame.raw.clone(), content: false });
         }
-        self.untouched = false;
         let mut out = Vec::new();
         match self.look(frame, &mut out) {
             Ok(seen) => self.said(seen, frame, out),

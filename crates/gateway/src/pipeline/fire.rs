@@ -18,7 +18,7 @@ use wire::hub::{Answer, StopReason, Usage};
 
 use super::Core;
 use super::exchange::Shot;
-use super::feed::{Along, Fed, Feed, Reader};
+use super::feed::{Along, Fed, Feed, Reader, Tally};
 use super::lanes::Lane;
 use super::lapse::{Cause, Lapse};
 use crate::config::Timeouts;
@@ -279,27 +279,34 @@ async fn open(
                     return Ok((held, None));
                 }
             }
-            Fed::Complete(closing) if is_empty(feed) => {
-                drop(closing);
-                return Err(Lapse::new(Cause::Empty));
+            Fed::Complete(closing) => {
+                return barren(&feed.tally).map_or(Ok((held, Some(closing))), Err);
             }
-            Fed::Complete(closing) => return Ok((held, Some(closing))),
-            Fed::Lapsed(lapse) => return Err(before_content(lapse, feed)),
+            Fed::Lapsed(lapse) => return Err(placed(lapse, &feed.tally)),
         }
     }
 }
 
-/// A complete answer without content is no answer, unless its reason explains it (a bound reached
-/// while reasoning, a refusal).
-fn is_empty(feed: &Feed) -> bool {
-    !feed.tally.content && feed.tally.stop == Some(StopReason::Stop)
+/// Why a complete answer without content is none. Some reasons explain it: a bound reached while
+/// reasoning. A filter that let nothing through has refused the request.
+fn barren(tally: &Tally) -> Option<Lapse> {
+    let cause = match tally.stop {
+        _ if tally.content => return None,
+        Some(StopReason::Stop) => Cause::Empty,
+        Some(StopReason::ContentFilter) => Cause::ContentPolicy,
+        _ => return None,
+    };
+    Some(Lapse { usage: tally.usage, ..Lapse::new(cause) })
 }
 
-/// A stream that ends before its first content was reset, or was empty from the start.
-fn before_content(lapse: Lapse, feed: &Feed) -> Lapse {
+/// A broken answer is named for where it broke: after content it was interrupted, and one that
+/// ended in order before any was empty.
+fn placed(lapse: Lapse, tally: &Tally) -> Lapse {
     match lapse.cause {
-        Cause::Interrupted if feed.is_untouched() => Lapse::new(Cause::Empty),
-        Cause::Interrupted if !feed.tally.content => Lapse::new(Cause::Reset),
+        Cause::Reset if tally.content => {
+            Lapse { detail: lapse.detail, ..Lapse::new(Cause::Interrupted) }
+        }
+        Cause::Interrupted if !tally.content => Lapse::new(Cause::Empty),
         _ => lapse,
     }
 }
@@ -331,9 +338,10 @@ async fn aggregate(
                 return Err(Lapse::new(Cause::TooLarge));
             }
             Fed::Quiet | Fed::Frame { .. } => {}
-            Fed::Complete(_) if is_empty(&feed) => return Err(Lapse::new(Cause::Empty)),
-            Fed::Complete(_) => return gathered(aim, feed),
-            Fed::Lapsed(lapse) => return Err(before_content(lapse, &feed)),
+            Fed::Complete(_) => {
+                return barren(&feed.tally).map_or_else(|| gathered(aim, feed), Err);
+            }
+            Fed::Lapsed(lapse) => return Err(placed(lapse, &feed.tally)),
         }
     }
 }

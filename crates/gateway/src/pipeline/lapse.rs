@@ -11,6 +11,7 @@ use route::attempt::{Class, Resend};
 use tokio::time::Instant;
 use wire::classify::Verdict;
 use wire::error::{Class as Said, Reported};
+use wire::hub::Usage;
 
 use crate::failure::{Code, Failure};
 use crate::upstream::{BodyFailure, SendFailure};
@@ -86,8 +87,8 @@ rows! {
     ModelFailed      "model_failed"        UpstreamError            Class::Server;         Uncertain Uncertain
     ClientError      "client_error"        InvalidRequest           Class::ClientError;    Never Released
     Inexpressible    "inexpressible"       InvalidRequest           Class::ClientError;    Never Released
-    ContextLength    "context_length"      ContextLengthExceeded    Class::ContextLength;  Never Released
-    ContentPolicy    "content_policy"      ContentPolicyViolation   Class::ContentPolicy;  Never Released
+    ContextLength    "context_length"      ContextLengthExceeded    Class::ContextLength;  Safe Released
+    ContentPolicy    "content_policy"      ContentPolicyViolation   Class::ContentPolicy;  Safe Released
     NotFound         "model_not_found"     ModelNotFound            Class::NotFound;       Safe Released
     TotalTimeout     "total_timeout"       RequestTimeout           Class::TotalTimeout;   Never Uncertain
     Disagreed        "disagreed"           StreamInterrupted        Class::ClientGone;     Never Interrupted
@@ -112,6 +113,8 @@ pub struct Lapse {
     pub status: Option<u16>,
     /// When the upstream wants to be asked again.
     pub retry_after: Option<Duration>,
+    /// What the upstream counted all the same.
+    pub usage: Option<Usage>,
     /// When the failure became known: decisions are timed from here.
     pub known_at: Instant,
 }
@@ -132,6 +135,7 @@ impl Lapse {
             reported: None,
             status: None,
             retry_after: None,
+            usage: None,
             known_at: Instant::now(),
         }
     }
@@ -185,11 +189,14 @@ impl Lapse {
         }
     }
 
-    /// An answer that broke off. `whole` is the cause when a body with a known end was cut.
+    /// An answer that broke off. `whole` is the cause when a body with a known end was cut. It is
+    /// no reset before the first byte, which would be tried again at the same place.
     #[must_use]
     pub fn of_body(failure: BodyFailure, whole: Cause) -> Self {
         match failure {
-            BodyFailure::Reset | BodyFailure::Truncated => Self::new(whole),
+            BodyFailure::Reset | BodyFailure::Truncated => {
+                Self { class: Class::Server, ..Self::new(whole) }
+            }
             BodyFailure::TooLarge => Self::new(Cause::TooLarge),
             BodyFailure::Encoding => Self::new(Cause::BadHeaders).detail("content-encoding"),
             BodyFailure::Protocol(text) => Self::new(whole).detail(text),
@@ -204,11 +211,16 @@ impl Lapse {
     }
 
     /// An error inside an answer that had begun with status 200: classed by what it says, but
-    /// named for where it stood.
+    /// named for where it stood. A backend that had begun to answer is not tried again like one
+    /// that said 500 at once.
     #[must_use]
     pub fn in_band(class: Said, wait_ms: Option<u64>, reported: Reported) -> Self {
         let inner = Self::said(class, wait_ms, reported);
-        Self { cause: Cause::InBandError, ..inner }
+        let class = match inner.class {
+            Class::ServerError500 => Class::Server,
+            class => class,
+        };
+        Self { cause: Cause::InBandError, class, ..inner }
     }
 
     fn said(class: Said, wait_ms: Option<u64>, reported: Reported) -> Self {

@@ -57,7 +57,13 @@ pub fn lapsed(core: &Core, open: &mut Open, index: usize, lapse: &Lapse, deliver
     let input = counted_input(open);
     let Some(attempt) = open.attempts.get_mut(index) else { return };
     cool_down(core, attempt, lapse);
-    let kind = if delivered { Kind::Interrupted } else { lapse.cause.row().ledger };
+    attempt.usage = lapse.usage.or(attempt.usage);
+    let kind = match lapse.cause.row().ledger {
+        _ if delivered => Kind::Interrupted,
+        // A refusal that the provider counted all the same has its price.
+        Kind::Released if lapse.usage.is_some() => Kind::Failed,
+        kind => kind,
+    };
     let kind = if attempt.sent().is_none() && kind != Kind::Hedge { Kind::Released } else { kind };
     let usage = match kind {
         Kind::Released | Kind::Final => Usage::default(),
@@ -68,7 +74,9 @@ pub fn lapsed(core: &Core, open: &mut Open, index: usize, lapse: &Lapse, deliver
     attempt.record.detail.clone_from(&lapse.detail);
     attempt.record.status = lapse.status;
     let verdict = lapse.class.verdict();
-    book(core, attempt, kind, usage, UsageSource::Counted, verdict);
+    let told = kind == Kind::Failed;
+    let source = if told { UsageSource::Provider } else { UsageSource::Counted };
+    book(core, attempt, kind, usage, source, verdict);
 }
 
 /// An attempt's answer is complete.
