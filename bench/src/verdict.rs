@@ -137,7 +137,7 @@ fn added(runs: &Runs, scenario: &'static str, name: &str, of: fn(&Quantiles) -> 
     };
     let more = |round, who| Some(whole(round, who)? - whole(round, Who::Direct)?);
     Figure {
-        what: format!("added {name} ms: {scenario}"),
+        what: format!("{name} ms over direct: {scenario}"),
         direct: values(runs, Who::Direct, whole),
         null: values(runs, Who::Null, more),
         nginx: values(runs, Who::Nginx, more),

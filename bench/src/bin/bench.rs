@@ -22,6 +22,10 @@ use yardstick::verdict::{Measured, figures};
 /// Rounds stop here, so that the whole stays under four minutes.
 const ROUNDS_TIME: Duration = Duration::from_secs(170);
 
+/// How to read the table.
+const LEGEND: &str = "Medians of the rounds; ratios are taken inside a round. `over direct`: the column \
+    direct is the whole latency, the others are what they add to it.\n";
+
 /// Measures Weighbridge against a proxy that does nothing.
 #[derive(Debug, Parser)]
 struct Args {
@@ -188,7 +192,7 @@ impl Bench {
             .map_err(|error| format!("{}: {error}", out.display()))?;
         let notes: String = self.notes.iter().map(|note| format!("note: {note}\n")).collect();
         let logs = self.launcher.dir().display();
-        let text = format!("\n{}{notes}logs: {logs}\n", table(figures));
+        let text = format!("\n{}{LEGEND}{notes}logs: {logs}\n", table(figures));
         io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
     }
 }

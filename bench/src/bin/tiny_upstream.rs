@@ -25,7 +25,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant as Tick, Interval, MissedTickBehavior, interval_at};
 use yardstick::Said;
 use yardstick::scenario::FAULT_MODEL;
 
@@ -95,12 +95,13 @@ struct Reply {
     left: u32,
     end: Bytes,
     ticks: Option<Interval>,
+    begun: bool,
 }
 
 impl Reply {
     fn whole(text: &'static str) -> Self {
         let whole = Bytes::from_static(text.as_bytes());
-        Self { next: Some(whole), left: 0, end: Bytes::new(), ticks: None }
+        Self { next: Some(whole), left: 0, end: Bytes::new(), ticks: None, begun: false }
     }
 
     fn stream(asked: &Asked) -> Self {
@@ -109,15 +110,16 @@ impl Reply {
         if asked.gap.is_zero() {
             let text = TEXT.repeat(asked.events as usize);
             let all = Bytes::from([ROLE, &text, &end].concat());
-            return Self { next: Some(all), left: 0, end: Bytes::new(), ticks: None };
+            return Self { next: Some(all), left: 0, end: Bytes::new(), ticks: None, begun: false };
         }
-        let mut ticks = interval(asked.gap);
+        let mut ticks = interval_at(Tick::now() + asked.gap, asked.gap);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             next: Some(Bytes::from([ROLE, TEXT].concat())),
             left: asked.events.saturating_sub(1),
             end: Bytes::from(end),
             ticks: Some(ticks),
+            begun: false,
         }
     }
 
@@ -142,9 +144,11 @@ impl Body for Reply {
         if self.next.is_none() {
             return Poll::Ready(None);
         }
-        if let Some(ticks) = &mut self.ticks {
+        let begun = self.begun;
+        if let Some(ticks) = self.ticks.as_mut().filter(|_| begun) {
             ready!(ticks.poll_tick(context));
         }
+        self.begun = true;
         let piece = self.next.take();
         self.next = self.following();
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
