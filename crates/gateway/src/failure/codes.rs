@@ -144,6 +144,30 @@ codes! {
         "The gateway failed." "Report the request id to the operator."
 }
 
+/// The reference page of the codes, in Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Error codes\n\n\
+         Made from the table in `crates/gateway/src/failure/codes.rs`. Errors come in the client's dialect; in \
+         OpenAI's they are `{\"error\":{\"message\",\"type\",\"param\",\"code\"}}`. A client error that a provider \
+         reports keeps its own status.\n\n\
+         | code | status | type | at fault | what it means | what to do |\n|---|---|---|---|---|---|\n",
+    );
+    for row in CODES {
+        let fault = match row.fault {
+            Fault::Client => "the request",
+            Fault::Gateway => "the gateway or its configuration",
+            Fault::Upstream => "the provider",
+        };
+        page.push_str(&format!(
+            "| `{}` | {} | `{}` | {fault} | {} | {} |\n",
+            row.name, row.status, row.kind, row.sentence, row.remedy
+        ));
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 mod codes;
 
-pub use codes::{CODES, Code, CodeRow, Fault};
+pub use codes::{CODES, Code, CodeRow, Fault, reference};
 
 /// A request that ends in an error.
 #[derive(Debug, Clone)]

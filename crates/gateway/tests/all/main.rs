@@ -6,3 +6,19 @@ mod harness;
 #[cfg(test)]
 mod upstream;
 
+#[cfg(test)]
+mod faults;
+
+#[cfg(test)]
+mod continue_;
+
+#[cfg(test)]
+mod relay;
+
+#[cfg(test)]
+mod hedge;
+
+#[cfg(test)]
+mod door;
+#[cfg(test)]
+mod reference;
