@@ -231,7 +231,7 @@ impl Feed {
     fn last_frame(&mut self) {
         self.ended = true;
         if let Some(frame) = self.framer.finish()
-            && let Some(fed) = self.read(&frame)
+            && let Some(fed) = self.read(&closed(frame))
         {
             self.ready.push_back(fed);
         }
@@ -399,6 +399,14 @@ impl Feed {
     pub fn into_body(self) -> Option<ResponseBody> {
         self.body
     }
+}
+
+/// A last frame with the blank line that its end needs: without it the frame would swallow what
+/// is sent after it.
+fn closed(frame: Frame) -> Frame {
+    const ENDS: [&[u8]; 3] = [b"\n\n", b"\r\r", b"\n\r"];
+    let blank = ENDS.iter().any(|end| frame.raw.ends_with(end)) || frame.raw.ends_with(b"\n\r\n");
+    if blank { frame } else { Frame { raw: [&frame.raw[..], b"\n\n"].concat().into(), ..frame } }
 }
 
 impl std::fmt::Debug for Feed {
