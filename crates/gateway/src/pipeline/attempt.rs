@@ -1,6 +1,7 @@
 //! Step 5: the only loop. One lane after another is tried until one answers; after each failure
 //! `route` decides whether to retry, fall back or stop. The loop itself decides nothing.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -11,6 +12,7 @@ use ledger::Claim;
 use route::{Admission, Choices, Outcome, Policy, Progress, Step, StopReason};
 use tokio::time::{Instant, sleep, timeout};
 use wire::dialect::Target;
+use wire::hub::Request;
 
 use super::Core;
 use super::exchange::{Attempt, Exchange, Open, Shot};
@@ -478,7 +480,7 @@ fn call(open: &mut Open, leg: &Leg, stream: bool, prefill: Option<&str>) -> Resu
             prefill,
         };
         let encoded = match open.request() {
-            Ok(request) => (lane.dialect.encode_request)(request, &target),
+            Ok(request) => (lane.dialect.encode_request)(&rest_of(request, prefill), &target),
             Err(error) => {
                 let mut lapse = Lapse::new(Cause::Inexpressible).detail(error.message.clone());
                 lapse.reported = Some(wire::error::Reported {
@@ -498,6 +500,15 @@ fn call(open: &mut Open, leg: &Leg, stream: bool, prefill: Option<&str>) -> Resu
         headers: headers(open, &lane, leg.credential, same),
         body,
     })
+}
+
+/// The request for the rest of an answer: what was delivered counts against the output bound.
+fn rest_of<'r>(request: &'r Request, prefill: Option<&str>) -> Cow<'r, Request> {
+    let (Some(delivered), Some(bound)) = (prefill, request.max_tokens) else {
+        return Cow::Borrowed(request);
+    };
+    let left = bound.saturating_sub(settle::counted_output(delivered.len() as u64)).max(1);
+    Cow::Owned(Request { max_tokens: Some(left), ..request.clone() })
 }
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream};
 use http::Response;
+use route::attempt::Class;
 use tokio::time::{Instant, timeout_at};
 
 use super::Core;
@@ -41,12 +42,13 @@ pub fn respond(
     match result {
         Err(failure) => refuse(&core, open, failure),
         Ok(Arrived::Whole { body, usage, content_bytes, malformed }) => {
-            if let Some(attempt) = open.attempts.last_mut() {
+            let index = winner(&open);
+            if let Some(attempt) = open.attempts.get_mut(index) {
                 (attempt.usage, attempt.content_bytes) = (usage, content_bytes);
             }
             open.malformed = malformed;
             open.bytes_out = body.len() as u64;
-            settle_winner(&core, &mut open);
+            settle::succeeded(&core, &mut open, index);
             let response = reply::whole(&open, body);
             settle::finish(&core, open, &Ending::Answered);
             response
@@ -101,11 +103,6 @@ pub fn early(core: Arc<Core>, mut crossing: Crossing) -> Response<Body> {
 fn winner(open: &Open) -> usize {
     let index = open.attempts.iter().rposition(|attempt| attempt.shot.is_some());
     index.unwrap_or(open.attempts.len().saturating_sub(1))
-}
-
-fn settle_winner(core: &Core, open: &mut Open) {
-    let index = winner(open);
-    settle::succeeded(core, open, index);
 }
 
 /// The clocks of a stream under way.
@@ -214,7 +211,7 @@ fn broken(
 ) -> Pieces {
     Box::pin(async_stream::stream! {
         settle::lapsed(&core, &mut open, index, &lapse, true);
-        let eligible = lapse.cause != Cause::TotalTimeout && open.mid_stream() == MidStream::Continue;
+        let eligible = may_go_on(&lapse) && open.mid_stream() == MidStream::Continue;
         let along = along.filter(|along| eligible && !along.impure);
         if let Some(along) = along {
             let mut rest = Continuation::new(&core, &mut open, along);
@@ -225,7 +222,9 @@ fn broken(
                         yield bytes;
                     }
                     Piece::Waiting => yield KEEP_ALIVE,
-                    Piece::Complete(closing) => {
+                    Piece::Complete { last, closing } => {
+                        open.bytes_out += last.len() as u64;
+                        yield last;
                         yield last_words(&mut open, &closing);
                         settle::finish(&core, open, &Ending::Answered);
                         return;
@@ -240,6 +239,14 @@ fn broken(
         settle::finish(&core, open, &Ending::Interrupted(lapse));
         yield bytes;
     })
+}
+
+/// Whether another deployment may take over. Time that is up is up for all, and what a provider
+/// refused to say is not asked of the next.
+fn may_go_on(lapse: &Lapse) -> bool {
+    let refused =
+        matches!(lapse.class, Class::ClientError | Class::ContextLength | Class::ContentPolicy);
+    lapse.cause != Cause::TotalTimeout && !refused
 }
 
 fn note(open: &mut Open, index: usize, tally: &super::feed::Tally) {

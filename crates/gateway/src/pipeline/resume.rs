@@ -31,8 +31,13 @@ pub enum Piece {
     Bytes(Bytes),
     /// Nothing yet; the client should hear that we are still there.
     Waiting,
-    /// The answer is complete; these bytes close the stream.
-    Complete(Bytes),
+    /// The answer is complete.
+    Complete {
+        /// The last bytes that say something: the reason of its end, usage.
+        last: Bytes,
+        /// The bytes that close the stream.
+        closing: Bytes,
+    },
     /// No deployment could continue it.
     Failed,
 }
@@ -145,10 +150,16 @@ impl Continuation {
                 let events = running.opening.feed.take_events();
                 self.say(core, open, events)
             }
-            Fed::Complete(_) => {
+            Fed::Complete(closing) => {
                 let events = running.opening.feed.take_events();
                 let last = self.say(core, open, events);
-                last.or_else(|| Some(self.complete(core, open)))
+                // A disagreement in the last events has ended this lane; the next one is tried.
+                let running = self.running.as_mut()?;
+                if last.is_some() {
+                    running.opening.closing = Some(closing);
+                    return last;
+                }
+                Some(self.complete(core, open))
             }
             Fed::Lapsed(lapse) => {
                 self.give_up(core, open, &lapse);
@@ -193,7 +204,7 @@ impl Continuation {
         let Some(running) = self.running.take() else { return };
         note(open, &running);
         drop(running.opening);
-        settle::lapsed(core, open, running.index, lapse, true);
+        settle::lapsed(core, open, running.index, &lapse.clone().interrupted(), true);
         self.stop = None;
     }
 
@@ -226,8 +237,9 @@ impl Continuation {
             let whole = whole_usage(open, usage, &running.join);
             self.encoder.event(&Event::Usage(whole), &mut out);
         }
-        self.encoder.end(&mut out);
-        Piece::Complete(Bytes::from(out))
+        let mut closing = Vec::new();
+        self.encoder.end(&mut closing);
+        Piece::Complete { last: Bytes::from(out), closing: Bytes::from(closing) }
     }
 }
 

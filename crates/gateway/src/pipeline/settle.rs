@@ -119,8 +119,14 @@ fn known_input(attempt: &Attempt, counted: u64) -> Usage {
 
 /// The prompt and what was delivered of the answer.
 fn counted(attempt: &Attempt, input: u64) -> Usage {
-    let output = attempt.content_bytes.div_ceil(BYTES_PER_TOKEN);
+    let output = counted_output(attempt.content_bytes);
     Usage { output, ..known_input(attempt, input) }
+}
+
+/// Tokens in so many bytes of an answer, as counted without the provider's help.
+#[must_use]
+pub fn counted_output(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
 /// Closes the reservation. Returns whether the cost went over it.
