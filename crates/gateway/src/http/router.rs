@@ -4,7 +4,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use wire::dialect::{Dialect, openai_chat};
@@ -13,6 +14,7 @@ use super::models;
 use crate::failure::{Code, Failure};
 use crate::listen::Answer;
 use crate::pipeline::accept::Inbound;
+use crate::pipeline::leftover;
 use crate::pipeline::reply::{self, Body};
 use crate::pipeline::{self, Core};
 
@@ -60,16 +62,13 @@ async fn route(core: Arc<Core>, request: Request<Incoming>, crowded: bool) -> Re
     let (parts, body) = request.into_parts();
     if crowded {
         let wait = std::time::Duration::from_millis(500);
-        return fail(&core, &Failure::new(Code::Overloaded).retry_after(Some(wait)));
+        let failure = Failure::new(Code::Overloaded).retry_after(Some(wait));
+        return turned_away(&core, &parts.headers, body, &failure).await;
     }
-    let Some((method, door)) = door(parts.uri.path()) else {
-        let message = format!("There is nothing at {} {}.", parts.method, parts.uri.path());
-        return fail(&core, &Failure::because(Code::UnknownPath, message));
+    let door = match entered(&parts) {
+        Ok(door) => door,
+        Err(failure) => return turned_away(&core, &parts.headers, body, &failure).await,
     };
-    if parts.method != method {
-        let message = format!("{} takes {method}, not {}.", parts.uri.path(), parts.method);
-        return fail(&core, &Failure::because(Code::MethodNotAllowed, message));
-    }
     match door {
         Door::Chat(door) => {
             let inbound = Inbound { door, headers: parts.headers, body, arrived };
@@ -82,6 +81,36 @@ async fn route(core: Arc<Core>, request: Request<Incoming>, crowded: bool) -> Re
             models::one(&core, &parts.headers, &id).unwrap_or_else(|failure| fail(&core, &failure))
         }
     }
+}
+
+/// The door that a request's path and method lead to.
+fn entered(parts: &Parts) -> Result<Door, Failure> {
+    let path = parts.uri.path();
+    let Some((method, door)) = door(path) else {
+        let message = format!("There is nothing at {} {path}.", parts.method);
+        return Err(Failure::because(Code::UnknownPath, message));
+    };
+    if parts.method != method {
+        let message = format!("{path} takes {method}, not {}.", parts.method);
+        return Err(Failure::because(Code::MethodNotAllowed, message));
+    }
+    Ok(door)
+}
+
+/// An error for a request whose body nobody wanted.
+async fn turned_away(
+    core: &Core,
+    headers: &HeaderMap,
+    mut body: Incoming,
+    failure: &Failure,
+) -> Response<Body> {
+    let limit = core.snapshot.load().config.server.max_body_bytes;
+    let usable = leftover::discard(headers, &mut body, limit).await;
+    let mut response = fail(core, failure);
+    if !usable {
+        leftover::closes(&mut response);
+    }
+    response
 }
 
 fn fail(core: &Core, failure: &Failure) -> Response<Body> {

@@ -15,6 +15,7 @@ use wire::peek::{self, PeekError};
 use super::Core;
 use super::exchange::{Asks, Exchange, Open};
 use super::lanes::Snapshot;
+use super::leftover;
 use crate::failure::{Code, Failure};
 
 /// A body must keep coming: this long without a byte is too slow.
@@ -46,19 +47,27 @@ pub struct Early {
     pub arrived: Instant,
     /// What is wrong with it.
     pub failure: Failure,
+    /// Whether the connection can carry another request.
+    pub usable: bool,
 }
 
 /// Reads the request and makes its exchange, not yet admitted.
 ///
 /// # Errors
 /// When the body is too large, too slow, encoded, or no JSON request.
-pub async fn accept(core: &Core, inbound: Inbound) -> Result<Open, Early> {
+pub async fn accept(core: &Core, mut inbound: Inbound) -> Result<Open, Early> {
     let id = core.world.request_id();
     let arrived = inbound.arrived;
     let snapshot = core.snapshot.load_full();
-    match read(core, id, &snapshot, inbound).await {
+    match read(core, id, &snapshot, &mut inbound).await {
         Ok(exchange) => Ok(Open::new(exchange, core.abandoned.clone())),
-        Err(failure) => Err(Early { id, arrived, failure }),
+        Err(failure) => {
+            let limit = snapshot.config.server.max_body_bytes;
+            // A body that was too slow has had its time.
+            let usable = failure.code != Code::SlowBody
+                && leftover::discard(&inbound.headers, &mut inbound.body, limit).await;
+            Err(Early { id, arrived, failure, usable })
+        }
     }
 }
 
@@ -66,12 +75,13 @@ async fn read(
     core: &Core,
     id: u128,
     snapshot: &Arc<Snapshot>,
-    inbound: Inbound,
+    inbound: &mut Inbound,
 ) -> Result<Exchange, Failure> {
     let asks = asks(&inbound.headers)?;
     // Keys are checked before the body is read: nobody unknown may make us hold megabytes.
     let principal = super::admit::principal(snapshot, &inbound.headers)?;
-    let body = body(&inbound.headers, inbound.body, snapshot.config.server.max_body_bytes).await?;
+    let limit = snapshot.config.server.max_body_bytes;
+    let body = body(&inbound.headers, &mut inbound.body, limit).await?;
     let peek = peek::chat(&body).map_err(|error| not_json(&error))?;
     let mut exchange = Exchange::new(
         id,
@@ -87,7 +97,7 @@ async fn read(
     Ok(exchange)
 }
 
-async fn body(headers: &HeaderMap, mut body: Incoming, limit: u64) -> Result<Bytes, Failure> {
+async fn body(headers: &HeaderMap, body: &mut Incoming, limit: u64) -> Result<Bytes, Failure> {
     let encoded = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
     if encoded {
         return Err(Failure::new(Code::UnsupportedEncoding));
@@ -99,7 +109,7 @@ async fn body(headers: &HeaderMap, mut body: Incoming, limit: u64) -> Result<Byt
     }
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
-    while let Some(chunk) = next_chunk(&mut body).await? {
+    while let Some(chunk) = next_chunk(body).await? {
         let so_far = first.as_ref().map_or(0, Bytes::len) + rest.len();
         if (so_far + chunk.len()) as u64 > limit {
             return Err(too_large(limit));

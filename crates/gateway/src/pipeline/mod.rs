@@ -22,6 +22,7 @@ pub mod feed;
 pub mod lapse;
 pub mod resume;
 pub mod reply;
+pub mod leftover;
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ use wire::error::Problem;
 use super::Core;
 use super::accept::Early;
 use super::exchange::Exchange;
+use super::leftover;
 use super::tell;
 use crate::failure::Failure;
 
@@ -139,7 +140,11 @@ pub fn refusal(exchange: &Exchange, reason: &Failure) -> Response<Body> {
 pub fn early(core: &Core, door: &'static Dialect, early: Early) -> Response<Body> {
     let id: Arc<str> = Arc::from(format!("req_{:032x}", early.id));
     tell::early(core, door.id, &early, &id);
-    failure(door, &id, &early.failure)
+    let mut response = failure(door, &id, &early.failure);
+    if !early.usable {
+        leftover::closes(&mut response);
+    }
+    response
 }
 
 /// What a failure says, in the form that dialects can write.

@@ -22,3 +22,6 @@ mod hedge;
 mod door;
 #[cfg(test)]
 mod reference;
+
+#[cfg(test)]
+mod refused;
