@@ -7,7 +7,7 @@
 //! spans that are needed. Skipping needs no recursion: the kinds of the open brackets are the
 //! bits of one word.
 //!
-//! Strings are skipped with a vectorised search, because a prompt is nearly all string.
+//! Strings are skipped in words and blocks of bytes, because a prompt is nearly all string.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -57,6 +57,7 @@ pub(crate) struct Text<'a> {
 
 impl<'a> Text<'a> {
     /// The string as it is meant.
+    #[inline]
     pub(crate) fn unescaped(self) -> Cow<'a, str> {
         if !self.escaped {
             return Cow::Borrowed(self.raw);
@@ -92,6 +93,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The text of a span.
+    #[inline]
     pub(crate) fn slice(&self, span: &Range<usize>) -> &'a str {
         self.text.get(span.clone()).unwrap_or_default()
     }
@@ -102,6 +104,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The kind of the value that comes next.
+    #[inline]
     pub(crate) fn kind(&mut self) -> Kind {
         self.space();
         match self.byte() {
@@ -162,6 +165,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a string.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<Text<'a>, Fault> {
         self.space();
         self.expect(b'"', "expected a string")?;
@@ -208,6 +212,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads a scalar, an empty container, or the opening of a container with its first key.
     /// True when a value must follow.
+    #[inline]
     fn opens(&mut self, open: &mut Open) -> Result<bool, Fault> {
         let kind = self.kind();
         match kind {
@@ -235,6 +240,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After a value: closes what ends here. False when another value follows.
+    #[inline]
     fn closes(&mut self, open: &mut Open) -> Result<bool, Fault> {
         while open.level > 0 {
             self.space();
@@ -253,6 +259,7 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
+    #[inline]
     fn key(&mut self) -> Result<Text<'a>, Fault> {
         let key = self.string()?;
         self.space();
@@ -261,13 +268,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// Runs over plain characters of a string. True at its closing quote, false at an escape.
+    #[inline]
     fn run(&mut self) -> Result<bool, Fault> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let short = rest.iter().take(SHORT).position(|byte| matches!(byte, b'"' | b'\\' | ..0x20));
-        let length = match short {
-            Some(length) => length,
-            None => long_run(rest),
-        };
+        let length = plain_run(rest);
         self.at += length;
         match rest.get(length) {
             Some(b'"') => Ok(true),
@@ -319,6 +323,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     fn number(&mut self) -> Result<(), Fault> {
         let start = self.at;
         self.take(b'-');
@@ -343,6 +348,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), Fault> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -353,18 +359,22 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn literal(&mut self) -> Result<(), Fault> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let found = ["null", "true", "false"].iter().find(|word| rest.starts_with(word.as_bytes()));
-        match found {
-            Some(word) => {
-                self.at += word.len();
-                Ok(())
-            }
-            None => self.fault("expected a value"),
+        let word: &[u8] = match rest.first() {
+            Some(b'n') => b"null",
+            Some(b't') => b"true",
+            _ => b"false",
+        };
+        if rest.starts_with(word) {
+            self.at += word.len();
+            return Ok(());
         }
+        self.fault("expected a value")
     }
 
+    #[inline]
     fn open(&mut self, bracket: u8, message: &'static str) -> Result<(), Fault> {
         self.space();
         self.expect(bracket, message)?;
@@ -372,52 +382,99 @@ impl<'a> Scanner<'a> {
         if self.depth > MAX_DEPTH { Err(Fault::TooDeep) } else { Ok(()) }
     }
 
+    #[inline]
     fn close(&mut self) {
         self.depth -= 1;
     }
 
+    #[inline]
     fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.byte() {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn take(&mut self, byte: u8) -> bool {
         let there = self.byte() == Some(byte);
         self.at += usize::from(there);
         there
     }
 
+    #[inline]
     fn expect(&mut self, byte: u8, message: &'static str) -> Result<(), Fault> {
         if self.take(byte) { Ok(()) } else { self.fault(message) }
     }
 
+    #[cold]
     fn fault<T>(&self, message: &'static str) -> Result<T, Fault> {
         Err(Fault::Syntax { at: self.at, message })
     }
 }
 
-/// Strings up to this length are read byte by byte; the vectorised search pays only beyond.
-const SHORT: usize = 16;
-
-/// The length of the run of plain characters at the start of `rest`.
-fn long_run(rest: &[u8]) -> usize {
-    let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-    let run = rest.get(..end).unwrap_or_default();
-    let mut clean = 0;
-    for block in run.chunks(64) {
-        // No early exit within a block, so that it becomes a few vector instructions.
-        if block.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
-            let inside = block.iter().position(|byte| *byte < 0x20).unwrap_or(block.len());
-            return clean + inside;
-        }
-        clean += block.len();
+/// The length of the run of plain characters at the start of `rest`: words first, because most
+/// strings are short, then blocks that become a few vector instructions each.
+#[inline]
+fn plain_run(rest: &[u8]) -> usize {
+    match stop_in_words(rest.get(..BLOCK).unwrap_or(rest)) {
+        Some(at) => at,
+        None if rest.len() <= BLOCK => rest.len(),
+        None => long_run(rest),
     }
-    end
+}
+
+const BLOCK: usize = 32;
+
+fn long_run(rest: &[u8]) -> usize {
+    let mut at = BLOCK;
+    while let Some(block) = rest.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        // No early exit within a block, so that its bytes are compared all at once.
+        if block.iter().fold(false, |found, byte| found | is_stop(*byte)) {
+            break;
+        }
+        at += BLOCK;
+    }
+    let tail = rest.get(at..).unwrap_or_default();
+    at + stop_in_words(tail).unwrap_or(tail.len())
+}
+
+/// A byte that ends a run: a quote, an escape or a control character.
+#[inline]
+fn is_stop(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+}
+
+/// The first byte that ends a run, looked for in eight bytes at a time.
+#[inline]
+fn stop_in_words(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let stops = stops_in(u64::from_le_bytes(*word));
+        if stops != 0 {
+            return usize::try_from(stops.trailing_zeros() / 8).ok().map(|inside| at + inside);
+        }
+        at += 8;
+    }
+    let tail = bytes.get(at..).unwrap_or_default();
+    tail.iter().position(|byte| is_stop(*byte)).map(|inside| at + inside)
+}
+
+/// Marks the bytes of a word that end a run with their top bit. Marks above the lowest one may be
+/// wrong, because a subtraction borrows; the lowest is exact.
+/// Source: S. E. Anderson, "Bit Twiddling Hacks", the tests for a zero byte and for a lesser one.
+#[inline]
+fn stops_in(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let quotes = below(word ^ (ONES * 0x22), 1);
+    let escapes = below(word ^ (ONES * 0x5C), 1);
+    (below(word, 0x20) | quotes | escapes) & TOPS
 }
 
 /// The open brackets of a skipped value: bit n tells whether the n-th from the inside is an object.
