@@ -130,6 +130,18 @@ impl Running {
         self.child.id()
     }
 
+    /// Makes sure that it still runs.
+    ///
+    /// # Errors
+    /// When it has ended; says how.
+    pub fn check(&mut self) -> Said<()> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => Err(format!("{} ended early, {status}", self.name)),
+            Err(error) => Err(format!("{}: {error}", self.name)),
+        }
+    }
+
     /// Waits until it answers on an address.
     ///
     /// # Errors
@@ -140,9 +152,7 @@ impl Running {
             if is_up(address) {
                 return Ok(());
             }
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(format!("{} ended at once, {status}", self.name));
-            }
+            self.check()?;
             thread::sleep(TRY_EVERY);
         }
         Err(format!("{} does not answer on {address}", self.name))
@@ -229,6 +239,6 @@ mod tests {
         let no = find_program("false").unwrap();
         let mut running = launcher.start("bench-test-false", Core::Other, &no, &[]).unwrap();
         let said = running.wait_for(free_address().unwrap(), listens).unwrap_err();
-        assert!(said.contains("ended at once"), "{said}");
+        assert!(said.contains("ended early"), "{said}");
     }
 }

@@ -10,13 +10,16 @@ use crate::Said;
 use crate::child::Launcher;
 use crate::load::{Job, Shape};
 use crate::process::resident_bytes;
-use crate::scenario::HELD_MODEL;
+use crate::scenario::{HELD_MODEL, SHORT_MODEL};
 use crate::subject::Subject;
 
 /// Time to come to rest before memory is read.
 const REST: Duration = Duration::from_millis(700);
 /// Size of the request of each held stream.
 const PROMPT_BYTES: usize = 4 << 10;
+
+/// Requests before streams are opened, so that what is loaded once is not counted to them.
+const WARM_UP: u64 = 20;
 
 /// Resident memory of one subject.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -37,21 +40,24 @@ pub fn of(launcher: &Launcher, load: &Path, subject: &Subject, streams: usize) -
     let pid = subject.pid().ok_or("the upstream itself is not measured")?;
     thread::sleep(REST);
     let idle = resident_bytes(pid)?;
-    let job = Job {
+    let job = |model: &str, shape| Job {
         target: subject.address,
-        model: HELD_MODEL.to_owned(),
+        model: model.to_owned(),
         stream: true,
         prompt_bytes: PROMPT_BYTES,
-        shape: Shape::Hold(streams),
+        shape,
     };
-    let mut held = launcher.load(load, &job)?;
+    launcher.load(load, &job(SHORT_MODEL, Shape::Sequence(WARM_UP)))?.report()?;
+    thread::sleep(REST);
+    let warm = resident_bytes(pid)?;
+    let mut held = launcher.load(load, &job(HELD_MODEL, Shape::Hold(streams)))?;
     let report = held.report()?;
     if let Some(failure) = report.failure {
         return Err(format!("{} of {streams} streams opened: {failure}", report.answered));
     }
     thread::sleep(REST);
     let open = resident_bytes(pid)?;
-    let added = open.saturating_sub(idle) as f64 / 1024.0;
+    let added = open.saturating_sub(warm) as f64 / 1024.0;
     Ok(Memory {
         idle_mb: idle as f64 / 1e6,
         stream_kib: added / report.answered.max(1) as f64,

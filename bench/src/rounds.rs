@@ -75,21 +75,21 @@ impl Runs {
     }
 }
 
-/// Runs the rounds. `tell` is called with a line for each.
+/// Runs the rounds. `after_round` is called with a line for each, and may stop them.
 ///
 /// # Errors
-/// When a subject or the load program is gone.
+/// When a subject or the load program is gone, or what `after_round` says.
 pub fn all(
     launcher: &Launcher,
     load: &Path,
     subjects: &[Subject],
     effort: Effort,
-    mut tell: impl FnMut(&str),
+    mut after_round: impl FnMut(&str) -> Said<()>,
 ) -> Said<Runs> {
     let mut runs = Runs::default();
     for round in 0..effort.rounds {
         if Instant::now() > effort.until {
-            tell("out of time: the remaining rounds are left out");
+            after_round("out of time: the remaining rounds are left out")?;
             break;
         }
         for scenario in SCENARIOS {
@@ -98,7 +98,7 @@ pub fn all(
                 runs.0.push(Run { round, ..run });
             }
         }
-        tell(&format!("round {} of {}", round + 1, effort.rounds));
+        after_round(&format!("round {} of {}", round + 1, effort.rounds))?;
     }
     Ok(runs)
 }

@@ -12,13 +12,15 @@ pub struct Model {
 
 /// Every model of the load scenarios.
 pub const MODELS: &[Model] = &[
-    Model { name: "bench-1", upstream_stream: "auto" },
+    Model { name: SHORT_MODEL, upstream_stream: "auto" },
     Model { name: "bench-1-0ms-never", upstream_stream: "never" },
     Model { name: "bench-1-2ms", upstream_stream: "auto" },
     Model { name: "bench-60-2ms", upstream_stream: "auto" },
     Model { name: HELD_MODEL, upstream_stream: "auto" },
 ];
 
+/// The model that answers with one event, at once.
+pub const SHORT_MODEL: &str = "bench-1";
 /// The model whose streams are held open: two minutes long, an event every two seconds.
 pub const HELD_MODEL: &str = "bench-60-2000ms";
 /// The model that the upstream answers with 503 at once.
@@ -64,7 +66,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "4 KiB, unstreamed, upstream streams",
-        model: "bench-1",
+        model: SHORT_MODEL,
         stream: false,
         prompt_bytes: 4 << 10,
         rate: 1_000.0,

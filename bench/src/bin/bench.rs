@@ -2,7 +2,7 @@
 //!
 //! It builds nothing and talks to loopback only. What it started it ends, however it ends itself.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,15 @@ use yardstick::child::Launcher;
 use yardstick::fallback::{self, Decisions};
 use yardstick::figure::{Figure, table};
 use yardstick::memory::{self, Memory};
-use yardstick::rounds::{self, Effort};
+use yardstick::rounds::{self, Effort, Runs};
 use yardstick::subject::{self, Programs, Subject, Who};
 use yardstick::verdict::{Measured, figures};
 
 /// Rounds stop here, so that the whole stays under four minutes.
 const ROUNDS_TIME: Duration = Duration::from_secs(170);
+
+/// A request sent later than this after its intended time is late, microseconds.
+const LATE_US: f64 = 1_000.0;
 
 /// How to read the table.
 const LEGEND: &str = "Medians of the rounds; ratios are taken inside a round. `over direct`: the column \
@@ -49,6 +52,7 @@ struct Bench {
     programs: Programs,
     quick: bool,
     notes: Vec<String>,
+    _alone: File,
 }
 
 fn main() -> ExitCode {
@@ -71,7 +75,7 @@ fn tell(line: &str) {
 /// Whether the gateway was measured at all. A missed goal is a figure, not a failure.
 fn run(args: &Args) -> Said<bool> {
     let mut bench = Bench::new(args)?;
-    let (_upstream, upstream) = subject::upstream(&bench.launcher, &bench.programs)?;
+    let (mut upstream_running, upstream) = subject::upstream(&bench.launcher, &bench.programs)?;
     let sim = subject::simulator(&bench.launcher, &bench.programs);
     let sim = bench.noted("simulator", sim);
     let sim_address = sim.as_ref().map(|(_, address)| *address);
@@ -82,18 +86,40 @@ fn run(args: &Args) -> Said<bool> {
         &bench.programs.load,
         &subjects,
         bench.effort(args.rounds),
-        tell,
+        |line| {
+            tell(line);
+            upstream_running.check()
+        },
     )?;
     let ours = subjects.iter().find(|subject| subject.who == Who::Ours);
     let decisions = bench.decisions(ours, upstream, sim.is_some());
-    for run in runs.failed() {
-        let why = run.report.failure.as_deref().unwrap_or("no request was answered");
-        let (who, failed) = (run.who, run.report.failed);
-        bench.notes.push(format!("{}, {who:?}: {failed} requests failed: {why}", run.scenario));
-    }
+    bench.notes.extend(doubts(&runs));
     let measured = Measured { runs, memory, decisions };
     bench.report(&figures(&measured), &measured, &args.out)?;
     Ok(ours.is_some())
+}
+
+/// What speaks against some of the runs.
+fn doubts(runs: &Runs) -> Vec<String> {
+    let failed = runs.failed().map(|run| {
+        let why = run.report.failure.as_deref().unwrap_or("no request was answered");
+        format!("{}, {:?}: {} requests failed: {why}", run.scenario, run.who, run.report.failed)
+    });
+    let late = runs.0.iter().filter(|run| run.report.lag.p90_us > LATE_US).count();
+    let all = runs.0.len();
+    let late = (late > 0).then(|| {
+        format!(
+            "in {late} of {all} runs a tenth of the requests left over 1 ms late: a busy machine"
+        )
+    });
+    failed.chain(late).collect()
+}
+
+/// A lock that lasts as long as the file is open: two benches at once would measure each other.
+fn alone(file: &Path) -> Said<File> {
+    let lock = File::create(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    lock.try_lock().map_err(|_| "another bench is running in this tree".to_owned())?;
+    Ok(lock)
 }
 
 impl Bench {
@@ -105,6 +131,8 @@ impl Bench {
                 fs::canonicalize(ours).map_err(|error| format!("{}: {error}", ours.display()))?;
         }
         let parent = args.out.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
+        let alone = alone(&parent.join("lock"))?;
         let dir = parent.join("run");
         // What an earlier run left there is of no use.
         let _ = fs::remove_dir_all(&dir);
@@ -115,7 +143,7 @@ impl Bench {
         if !launcher.is_pinning() {
             notes.push("not pinned to cores: `taskset` or a second core is missing".to_owned());
         }
-        Ok(Self { launcher, programs, quick: args.quick, notes })
+        Ok(Self { launcher, programs, quick: args.quick, notes, _alone: alone })
     }
 
     fn effort(&self, rounds: Option<usize>) -> Effort {
@@ -173,6 +201,10 @@ impl Bench {
         if let Some(failure) = &decisions.failure {
             let failed = decisions.failed;
             self.notes.push(format!("fallback: {failed} requests failed: {failure}"));
+        }
+        if decisions.outside.count < faults {
+            let seen = decisions.outside.count;
+            self.notes.push(format!("fallback: {seen} of {faults} faults led to another attempt"));
         }
         Some(decisions)
     }
