@@ -29,8 +29,11 @@ use crate::upstream::Call;
 /// The attempt loop of one request as a future that owns it, so that headers can be sent early
 /// while it still runs.
 pub struct Crossing {
-    inner: Pin<Box<dyn Future<Output = (Open, Result<Arrived, Failure>)> + Send>>,
+    inner: Running<(Open, Result<Arrived, Failure>)>,
 }
+
+/// A future under way.
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Crossing {
     /// Starts the loop.
@@ -483,11 +486,11 @@ fn call(open: &mut Open, leg: &Leg, stream: bool, prefill: Option<&str>) -> Resu
             Ok(request) => (lane.dialect.encode_request)(&rest_of(request, prefill), &target),
             Err(error) => {
                 let mut lapse = Lapse::new(Cause::Inexpressible).detail(error.message.clone());
-                lapse.reported = Some(wire::error::Reported {
+                lapse.reported = Some(Box::new(wire::error::Reported {
                     message: format!("{error}."),
                     param: Some(error.path.clone()),
                     ..Default::default()
-                });
+                }));
                 return Err(lapse);
             }
         };

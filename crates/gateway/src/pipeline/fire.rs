@@ -296,7 +296,7 @@ fn barren(tally: &Tally) -> Option<Lapse> {
         Some(StopReason::ContentFilter) => Cause::ContentPolicy,
         _ => return None,
     };
-    Some(Lapse { usage: tally.usage, ..Lapse::new(cause) })
+    Some(Lapse { usage: tally.usage.map(Box::new), ..Lapse::new(cause) })
 }
 
 /// A broken answer is named for where it broke: after content it was interrupted, and one that
@@ -315,13 +315,28 @@ fn timed_out(deadline: Instant, otherwise: Cause) -> Lapse {
     Lapse::new(if Instant::now() >= deadline { Cause::TotalTimeout } else { otherwise })
 }
 
-/// Gathers a stream into the unstreamed answer.
+/// Gathers a stream into the unstreamed answer. What arrived of a broken one is wasted, and paid.
 async fn aggregate(
     shot: &Shot,
     aim: &Aim,
     mut feed: Feed,
     first_token: Instant,
 ) -> Result<Arrived, Lapse> {
+    match gather(shot, aim, &mut feed, first_token).await {
+        Ok(()) => gathered(aim, feed),
+        Err(lapse) => {
+            let (usage, content_bytes) = (feed.tally.usage.map(Box::new), feed.tally.content_bytes);
+            Err(Lapse { usage, content_bytes, ..lapse })
+        }
+    }
+}
+
+async fn gather(
+    shot: &Shot,
+    aim: &Aim,
+    feed: &mut Feed,
+    first_token: Instant,
+) -> Result<(), Lapse> {
     let mut due = first_token;
     loop {
         let Ok(fed) = timeout_at(due.min(aim.deadline), feed.next()).await else {
@@ -338,9 +353,7 @@ async fn aggregate(
                 return Err(Lapse::new(Cause::TooLarge));
             }
             Fed::Quiet | Fed::Frame { .. } => {}
-            Fed::Complete(_) => {
-                return barren(&feed.tally).map_or_else(|| gathered(aim, feed), Err);
-            }
+            Fed::Complete(_) => return barren(&feed.tally).map_or(Ok(()), Err),
             Fed::Lapsed(lapse) => return Err(placed(lapse, &feed.tally)),
         }
     }

@@ -108,13 +108,15 @@ pub struct Lapse {
     /// What the upstream said or the system reported: for the log, shortened.
     pub detail: Option<String>,
     /// What a client may read of it, for client errors that are passed through.
-    pub reported: Option<Reported>,
+    pub reported: Option<Box<Reported>>,
     /// The upstream's status.
     pub status: Option<u16>,
     /// When the upstream wants to be asked again.
     pub retry_after: Option<Duration>,
     /// What the upstream counted all the same.
-    pub usage: Option<Usage>,
+    pub usage: Option<Box<Usage>>,
+    /// Bytes of content that had arrived and that nobody will get.
+    pub content_bytes: u64,
     /// When the failure became known: decisions are timed from here.
     pub known_at: Instant,
 }
@@ -136,6 +138,7 @@ impl Lapse {
             status: None,
             retry_after: None,
             usage: None,
+            content_bytes: 0,
             known_at: Instant::now(),
         }
     }
@@ -238,7 +241,7 @@ impl Lapse {
         };
         let mut lapse = Self::new(cause).detail(reported.message.clone());
         lapse.retry_after = wait_ms.map(Duration::from_millis);
-        lapse.reported = Some(reported);
+        lapse.reported = Some(Box::new(reported));
         lapse
     }
 
@@ -278,8 +281,8 @@ impl Lapse {
         };
         let mut failure = Failure::because(self.code, public);
         failure.param = said.and_then(|said| said.param.clone());
-        failure.retry_after = match self.cause {
-            Cause::RateLimited | Cause::Overloaded => {
+        failure.retry_after = match self.class {
+            Class::RateLimited | Class::Overloaded => {
                 Some(self.retry_after.unwrap_or(Duration::from_secs(1)))
             }
             _ => None,
@@ -309,7 +312,8 @@ mod tests {
     #[test]
     fn a_passed_on_client_error_keeps_its_status_and_sentence() {
         let mut lapse = Lapse::new(Cause::ClientError).status(422);
-        lapse.reported = Some(Reported { message: "bad n".into(), ..Reported::default() });
+        let said = Reported { message: "bad n".into(), ..Reported::default() };
+        lapse.reported = Some(Box::new(said));
         let failure = lapse.into_failure("a");
         assert_eq!((failure.status(), failure.public.as_str()), (422, "bad n"));
     }

@@ -152,9 +152,8 @@ fn pieces(core: Arc<Core>, mut open: Open, opening: Opening) -> Pieces {
             |attempt| attempt.lane.timeouts.over(&open.timeouts()),
         );
         let mut pace = Pace::new(&timeouts, open.deadline);
-        let mut out = held.into_iter();
         note(&mut open, index, &feed.tally);
-        while let Some(bytes) = out.next() {
+        for bytes in held {
             open.bytes_out += bytes.len() as u64;
             yield bytes;
         }

@@ -57,7 +57,8 @@ pub fn lapsed(core: &Core, open: &mut Open, index: usize, lapse: &Lapse, deliver
     let input = counted_input(open);
     let Some(attempt) = open.attempts.get_mut(index) else { return };
     cool_down(core, attempt, lapse);
-    attempt.usage = lapse.usage.or(attempt.usage);
+    attempt.usage = lapse.usage.as_deref().copied().or(attempt.usage);
+    attempt.content_bytes = attempt.content_bytes.max(lapse.content_bytes);
     let kind = match lapse.cause.row().ledger {
         _ if delivered => Kind::Interrupted,
         // A refusal that the provider counted all the same has its price.
@@ -67,8 +68,7 @@ pub fn lapsed(core: &Core, open: &mut Open, index: usize, lapse: &Lapse, deliver
     let kind = if attempt.sent().is_none() && kind != Kind::Hedge { Kind::Released } else { kind };
     let usage = match kind {
         Kind::Released | Kind::Final => Usage::default(),
-        Kind::Interrupted => counted(attempt, input),
-        Kind::Failed | Kind::Uncertain | Kind::Hedge => known_input(attempt, input),
+        Kind::Interrupted | Kind::Failed | Kind::Uncertain | Kind::Hedge => counted(attempt, input),
     };
     attempt.record.outcome = lapse.reason();
     attempt.record.detail.clone_from(&lapse.detail);
@@ -117,7 +117,7 @@ fn known_input(attempt: &Attempt, counted: u64) -> Usage {
     }
 }
 
-/// The prompt and what was delivered of the answer.
+/// The prompt and what arrived of the answer.
 fn counted(attempt: &Attempt, input: u64) -> Usage {
     let output = counted_output(attempt.content_bytes);
     Usage { output, ..known_input(attempt, input) }
