@@ -1,11 +1,12 @@
 //! Unstreamed answers, read and written.
 
+use super::aggregate::Collector;
 use super::calls::Calls;
 use super::parts;
 use super::usage::{self, Counts};
 use super::writing::{Reader, Writing};
 use super::{ID, logprobs, words};
-use crate::dialect::Quirks;
+use crate::dialect::{Aggregate, Quirks};
 use crate::error::DecodeError;
 use crate::fields::{Fields, merge, put};
 use crate::hub::{Answer, Choice, Part, Usage};
@@ -16,7 +17,16 @@ use serde_json::{Map, Value, json};
 /// # Errors
 /// When the body is not an answer of this dialect, or has neither a candidate nor a block reason.
 pub(super) fn decode(body: &[u8], _quirks: &Quirks) -> Result<Answer, DecodeError> {
-    let mut fields = Fields::parse(body)?;
+    // A stream that was not asked for as events comes as one array of its chunks.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let mut chunks = Collector::default();
+        chunks.event(None, body)?;
+        return read(Fields::parse(&Box::new(chunks).finish())?);
+    }
+    read(Fields::parse(body)?)
+}
+
+fn read(mut fields: Fields) -> Result<Answer, DecodeError> {
     let id = fields.text("responseId")?.unwrap_or_default();
     let mut choices = candidates(&mut fields, &id)?;
     if choices.is_empty() {
