@@ -9,31 +9,43 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::App;
 use crate::config::{self, Problem};
 
 /// Editors write a file in several steps; this long after the last one it is read.
 const SETTLE: Duration = Duration::from_millis(100);
+/// A file that never comes to rest is read after so many steps.
+const MOST_STEPS: u32 = 20;
 
-/// Reloads whenever asked, for ever.
-pub async fn watch(app: App, file: PathBuf) {
+/// Reloads whenever asked, for ever. `hangup` was taken before anybody could send one.
+pub async fn watch(app: App, file: PathBuf, mut hangup: Signal) {
     let changed = Arc::new(Notify::new());
     // The watcher works as long as it is kept.
     let watcher = watcher(&file, Arc::clone(&changed));
     if let Err(error) = &watcher {
         tracing::warn!(%error, "the configuration file cannot be watched; SIGHUP still reloads it");
     }
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     loop {
         tokio::select! {
             _ = hangup.recv() => {}
-            () = changed.notified() => tokio::time::sleep(SETTLE).await,
+            () = changed.notified() => settled(&changed).await,
         }
         // Failure is told where it happens; the next change gets its own try.
         let _ = reload(&app, &file);
+    }
+}
+
+/// Waits until the file has been left alone for a moment, but not for ever. One change is told in
+/// several events; all of them are one reload.
+async fn settled(changed: &Notify) {
+    for _ in 0..MOST_STEPS {
+        if timeout(SETTLE, changed.notified()).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ledger::Journal;
 use store::Store;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 use super::{App, Parts, reload};
@@ -74,14 +74,18 @@ pub struct Bound {
     admin: TcpListener,
     store: Arc<Store>,
     log: LogSink,
+    signals: Signals,
 }
 
 impl Bound {
-    /// Binds the listeners and opens the store.
+    /// Binds the listeners, opens the store and takes the signals, which from now on no longer end
+    /// the process by themselves.
     ///
     /// # Errors
     /// When an address is taken or the data directory cannot be used.
     pub async fn new(config: Config, log_format: LogFormat) -> Result<Self, StartError> {
+        let signals = Signals::new()
+            .map_err(|error| StartError::Other(format!("signals cannot be received: {error}")))?;
         let data = listen(config.server.listen, "server.listen").await?;
         let admin = listen(config.server.admin_listen, "server.admin_listen").await?;
         let store =
@@ -95,7 +99,7 @@ impl Bound {
             telemetry: Telemetry::new(log.clone()),
             journal: Arc::clone(&store) as Arc<dyn Journal>,
         };
-        Ok(Self { app: App::assemble(config, parts), data, admin, store, log })
+        Ok(Self { app: App::assemble(config, parts), data, admin, store, log, signals })
     }
 
     /// Where the data listener is.
@@ -115,18 +119,19 @@ impl Bound {
     }
 
     /// Serves until SIGTERM or SIGINT, then drains: not ready, a while of accepting, no more
-    /// accepting, until the last request has ended.
+    /// accepting, until the last request has ended or the time to drain is over. What is still under
+    /// way then is cut and settled.
     ///
     /// # Errors
-    /// When signals cannot be received.
+    /// When the ledger's last entries cannot be written.
     pub async fn run(self, file: Option<PathBuf>) -> io::Result<()> {
-        let mut stop = Stop::new()?;
+        let Signals { mut stop, hangup } = self.signals;
         let (close_data, data_gate) = Gate::new();
         let (close_admin, admin_gate) = Gate::new();
         let limits = self.app.limits();
         let data = tokio::spawn(serve_listener(self.data, self.app.data(), limits, data_gate));
         tokio::spawn(serve_listener(self.admin, self.app.admin(), limits, admin_gate));
-        let watching = file.map(|file| tokio::spawn(reload::watch(self.app.clone(), file)));
+        let watching = file.map(|file| tokio::spawn(reload::watch(self.app.clone(), file, hangup)));
         stop.asked().await;
         let server = self.app.core.snapshot.load().config.server.clone();
         self.app.health.set_ready(false);
@@ -138,6 +143,7 @@ impl Bound {
         if timeout(patience, close_data.closed()).await.is_err() {
             tracing::warn!("requests were still under way when the time to drain was over");
         }
+        drop(close_data);
         settled(&self.app).await;
         drop(close_admin);
         if let Some(watching) = watching {
@@ -175,15 +181,24 @@ async fn listen(addr: SocketAddr, key: &str) -> Result<TcpListener, StartError> 
 }
 
 struct Stop {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
+    term: Signal,
+    int: Signal,
+}
+
+/// The signals that mean something here.
+struct Signals {
+    stop: Stop,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let (term, int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { stop: Stop { term, int }, hangup: signal(SignalKind::hangup())? })
+    }
 }
 
 impl Stop {
-    fn new() -> io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
     async fn asked(&mut self) {
         tokio::select! {
             _ = self.term.recv() => {}

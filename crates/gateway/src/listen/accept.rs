@@ -48,7 +48,8 @@ pub trait Answer: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-/// Opens and closes a listener: the sender says when to close, and sees when all have gone.
+/// Opens and closes a listener: the sender says when to close, and sees when all have gone. Once
+/// the sender itself is gone, connections are cut.
 #[derive(Debug, Clone)]
 pub struct Gate {
     closing: watch::Receiver<bool>,
@@ -67,6 +68,11 @@ impl Gate {
     pub async fn closed(&mut self) {
         // A sender that is gone has closed the gate as well.
         let _ = self.closing.wait_for(|closing| *closing).await;
+    }
+
+    /// Waits until nothing may go on any longer.
+    pub async fn cut(&mut self) {
+        while self.closing.changed().await.is_ok() {}
     }
 
     /// Connections open now.
@@ -135,7 +141,11 @@ where
         ended = connection.as_mut() => ended,
         () = gate.closed() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection => ended,
+                // What it was answering is dropped, and settled by the task that sweeps.
+                () = gate.cut() => Ok(()),
+            }
         }
     };
     open.fetch_sub(1, Ordering::Relaxed);
