@@ -32,6 +32,7 @@ mod tests;
 
 pub use expand::{Env, ReadFile};
 pub use problem::Problem;
+pub(crate) use problem::nearest;
 pub use types::*;
 pub use url::BaseUrl;
 

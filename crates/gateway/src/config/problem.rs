@@ -44,7 +44,7 @@ pub(super) fn did_you_mean<'a>(
 }
 
 /// The name nearest to `typed`: at most one edit in three characters away.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     typed: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

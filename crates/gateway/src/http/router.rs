@@ -4,8 +4,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use http::header::ALLOW;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use wire::dialect::{Dialect, openai_chat};
@@ -63,11 +64,11 @@ async fn route(core: Arc<Core>, request: Request<Incoming>, crowded: bool) -> Re
     if crowded {
         let wait = std::time::Duration::from_millis(500);
         let failure = Failure::new(Code::Overloaded).retry_after(Some(wait));
-        return turned_away(&core, &parts.headers, body, &failure).await;
+        return turned_away(&core, &parts, body, &failure).await;
     }
     let door = match entered(&parts) {
         Ok(door) => door,
-        Err(failure) => return turned_away(&core, &parts.headers, body, &failure).await,
+        Err(failure) => return turned_away(&core, &parts, body, &failure).await,
     };
     match door {
         Door::Chat(door) => {
@@ -100,13 +101,19 @@ fn entered(parts: &Parts) -> Result<Door, Failure> {
 /// An error for a request whose body nobody wanted.
 async fn turned_away(
     core: &Core,
-    headers: &HeaderMap,
+    parts: &Parts,
     mut body: Incoming,
     failure: &Failure,
 ) -> Response<Body> {
     let limit = core.snapshot.load().config.server.max_body_bytes;
-    let usable = leftover::discard(headers, &mut body, limit).await;
+    let usable = leftover::discard(&parts.headers, &mut body, limit).await;
     let mut response = fail(core, failure);
+    if failure.code == Code::MethodNotAllowed
+        && let Some((method, _)) = door(parts.uri.path())
+        && let Ok(method) = HeaderValue::from_str(method.as_str())
+    {
+        response.headers_mut().insert(ALLOW, method);
+    }
     if !usable {
         leftover::closes(&mut response);
     }

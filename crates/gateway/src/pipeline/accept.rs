@@ -8,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use wire::dialect::Dialect;
 use wire::peek::{self, PeekError};
 
@@ -81,7 +81,10 @@ async fn read(
     // Keys are checked before the body is read: nobody unknown may make us hold megabytes.
     let principal = super::admit::principal(snapshot, &inbound.headers)?;
     let limit = snapshot.config.server.max_body_bytes;
-    let body = body(&inbound.headers, &mut inbound.body, limit).await?;
+    // A body that comes by the drop has no more time than the whole request.
+    let until = inbound.arrived + asks.timeout.unwrap_or(snapshot.config.timeouts.total);
+    let body = timeout_at(until, body(&inbound.headers, &mut inbound.body, limit)).await;
+    let body = body.map_err(|_| Failure::new(Code::SlowBody))??;
     let peek = peek::chat(&body).map_err(|error| not_json(&error))?;
     let mut exchange = Exchange::new(
         id,
@@ -98,8 +101,8 @@ async fn read(
 }
 
 async fn body(headers: &HeaderMap, body: &mut Incoming, limit: u64) -> Result<Bytes, Failure> {
-    let encoded = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
-    if encoded {
+    let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(plain) {
         return Err(Failure::new(Code::UnsupportedEncoding));
     }
     let announced =

@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use wire::dialect::{Dialect, Quirks};
 
 use super::state::{BreakerCell, CredentialState, LaneState, States};
-use crate::config::{Config, Failover, Provider, Timeouts, UnknownPrice, UpstreamStream};
+use crate::config::{Config, Failover, Provider, Timeouts, UnknownPrice, UpstreamStream, nearest};
 use crate::upstream::{Origin, Scheme, TrustedRoots};
 
 /// Everything that requests look up.
@@ -224,6 +224,10 @@ impl Snapshot {
             .collect();
         near.sort_by_key(|known| (known.len(), known.clone()));
         near.truncate(3);
+        if near.is_empty() {
+            let known = self.groups.iter().map(|group| &*group.name);
+            near.extend(nearest(name, known).map(str::to_owned));
+        }
         near
     }
 

@@ -62,6 +62,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
+/// A client's own word for a model is told back up to this many bytes.
+const MAX_NAME: usize = 128;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MODEL: HeaderName = HeaderName::from_static("x-weighbridge-model");
 const REQUESTED: HeaderName = HeaderName::from_static("x-weighbridge-requested-model");
@@ -163,14 +166,17 @@ pub fn problem<'f>(failure: &'f Failure, id: &'f str) -> Problem<'f> {
 /// The headers that say what happened to a request.
 fn story(exchange: &Exchange, headers: &mut HeaderMap) {
     put(headers, REQUEST_ID, &exchange.id_text);
-    put(headers, REQUESTED, exchange.model());
+    let asked = exchange.model();
+    put(headers, REQUESTED, asked.get(..asked.floor_char_boundary(MAX_NAME)).unwrap_or_default());
     put(headers, ATTEMPTS, &exchange.attempts.len().to_string());
     headers.insert(X_CACHE, HeaderValue::from_static("bypass"));
     let served = exchange.attempts.iter().rev().find(|attempt| attempt.record.outcome == "ok");
     if let Some(served) = served {
         put(headers, MODEL, &served.lane.id);
-        let failed =
-            exchange.attempts.iter().rev().find(|attempt| attempt.lane.id != served.lane.id);
+        // A hedge that lost began after the one that served: nothing was left for it.
+        let since = served.started;
+        let mut earlier = exchange.attempts.iter().rev().filter(|other| other.started <= since);
+        let failed = earlier.find(|other| other.lane.id != served.lane.id);
         if let Some(failed) = failed {
             put(headers, FALLBACK_FROM, &failed.lane.id);
             put(headers, FALLBACK_REASON, failed.record.outcome);
