@@ -99,7 +99,8 @@ async fn fails_in_tls(make: impl Fn() -> Setup, within_ms: (u64, u64), code: &st
 
 #[tokio::test(start_paused = true)]
 async fn f05_a_certificate_that_cannot_be_trusted_falls_back() {
-    for kind in [CertificateKind::Expired, CertificateKind::WrongHost, CertificateKind::SelfSigned] {
+    for kind in [CertificateKind::Expired, CertificateKind::WrongHost, CertificateKind::SelfSigned]
+    {
         println!("{kind:?}");
         fails_in_tls(|| behind_tls(kind), (0, 50), "upstream_tls_failed", "tls").await;
     }

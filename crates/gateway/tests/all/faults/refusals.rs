@@ -164,7 +164,8 @@ async fn passed_on(fault: &str, dialects: &[&'static str], told: (u16, &str, &st
 
 #[tokio::test(start_paused = true)]
 async fn f48_an_early_413_is_passed_on() {
-    passed_on("f48", DIALECTS, (413, "invalid_request_error", "invalid_request"), "client_error").await;
+    passed_on("f48", DIALECTS, (413, "invalid_request_error", "invalid_request"), "client_error")
+        .await;
     let long = "weigh ".repeat(200_000);
     let stage = Stage::with_fault("f48").await;
     let messages = json!([{ "role": "user", "content": long }]);

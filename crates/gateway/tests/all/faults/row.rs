@@ -159,6 +159,9 @@ impl Row {
 
     async fn assert_strikes(&self, stage: &Stage, tries: u32) {
         stage.quiet().await;
+        let booked = stage.app.core.ledger.totals().settled.as_nanousd();
+        let bill = stage.sim.bill().total_nanousd;
+        assert!(booked >= bill, "booked {booked}, charged {bill}");
         assert_eq!(stage.strikes("a"), if self.counted { 1 + tries } else { 1 }, "A's strikes");
         assert_eq!(stage.strikes("b"), 0, "B's strikes");
     }

@@ -199,8 +199,9 @@ impl Reply {
     /// The finish reason, streamed or not; "" when there is none.
     pub(crate) fn finish_reason(&self) -> String {
         let chunks = if self.is_stream() { self.chunks() } else { vec![self.json()] };
-        let reasons = chunks.iter().filter_map(|c| c.pointer("/choices/0/finish_reason")?.as_str());
-        reasons.last().unwrap_or_default().to_owned()
+        let mut reasons =
+            chunks.iter().filter_map(|c| c.pointer("/choices/0/finish_reason")?.as_str());
+        reasons.next_back().unwrap_or_default().to_owned()
     }
 
     /// How often the stream said `[DONE]`.
