@@ -67,6 +67,7 @@ pub fn lapsed(core: &Core, open: &mut Open, index: usize, lapse: &Lapse, deliver
     };
     let kind = if attempt.sent().is_none() && kind != Kind::Hedge { Kind::Released } else { kind };
     let usage = match kind {
+        _ if attempt.sent().is_none() => Usage::default(),
         Kind::Released | Kind::Final => Usage::default(),
         Kind::Interrupted | Kind::Failed | Kind::Uncertain | Kind::Hedge => counted(attempt, input),
     };

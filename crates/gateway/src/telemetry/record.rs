@@ -135,11 +135,12 @@ pub struct FallbackRecord<'a> {
 }
 
 impl RequestRecord {
-    /// The fallbacks among the attempts, in order.
+    /// The fallbacks among the attempts, in order. A hedge beside an attempt that answered is none.
     pub fn fallbacks(&self) -> impl Iterator<Item = FallbackRecord<'_>> {
         self.attempts.windows(2).enumerate().filter_map(move |(number, pair)| {
             let [from, to] = pair else { return None };
-            (from.deployment != to.deployment).then(|| FallbackRecord {
+            let left = from.outcome != "ok" && from.deployment != to.deployment;
+            left.then(|| FallbackRecord {
                 request_id: &self.request_id,
                 requested_model: &self.requested_model,
                 from: &from.deployment,
