@@ -25,3 +25,6 @@ mod reference;
 
 #[cfg(test)]
 mod refused;
+
+#[cfg(test)]
+mod lifecycle;

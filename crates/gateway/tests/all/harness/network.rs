@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gateway::upstream::{Io, Network};
 use sim::MemoryPeer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::sleep;
 
 /// What a host name leads to.
 #[derive(Clone)]
@@ -19,6 +23,8 @@ pub(crate) enum Place {
     NoSuchName,
     /// F04: the name server does not answer.
     NameHangs,
+    /// Each connection reads one request and sends these pieces, one at a time, then closes.
+    Raw(Arc<[Bytes]>),
 }
 
 /// The network: each host has one address, in the order of the names (RFC 5737's test net).
@@ -64,7 +70,7 @@ impl Network for Hosts {
         Box::pin(async move {
             let no_such_name = || io::Error::from(io::ErrorKind::NotFound);
             match self.places.get(host).ok_or_else(no_such_name)? {
-                Place::Peer(_) => {
+                Place::Peer(_) | Place::Raw(_) => {
                     Ok(self.ip(host).map(|ip| (ip, port).into()).into_iter().collect())
                 }
                 Place::NoSuchName => Err(no_such_name()),
@@ -78,8 +84,36 @@ impl Network for Hosts {
         Box::pin(async move {
             match self.behind(addr.ip()) {
                 Some(Place::Peer(peer)) => Ok(Box::new(peer.connect().await?) as Box<dyn Io>),
+                Some(Place::Raw(pieces)) => {
+                    let (near, far) = sim::memory::pipe();
+                    tokio::spawn(say(far, pieces));
+                    Ok(Box::new(near) as Box<dyn Io>)
+                }
                 _ => Err(io::ErrorKind::ConnectionRefused.into()),
             }
         })
+    }
+}
+
+/// Reads one request with a chunked or measured body, then says the pieces.
+async fn say(mut end: sim::memory::End, pieces: Arc<[Bytes]>) {
+    let mut read = Vec::new();
+    while !is_whole(&read) && matches!(end.read_buf(&mut read).await, Ok(1..)) {}
+    for piece in &*pieces {
+        if end.write_all(piece).await.is_err() {
+            return;
+        }
+        // The reader sees each piece by itself.
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    match length.and_then(|length| length.trim().parse::<usize>().ok()) {
+        Some(length) => request.len() >= head.len() + 4 + length,
+        None => text.ends_with("0\r\n\r\n"),
     }
 }
