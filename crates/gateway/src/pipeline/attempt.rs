@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderName, HeaderValue, Method};
@@ -349,7 +349,7 @@ fn begin(core: &Core, open: &mut Open, leg: &Leg, want: Want) -> Result<(usize, 
     let attempt = Attempt {
         lane: Arc::clone(lane),
         credential: leg.credential,
-        shot: Some(Arc::new(Shot { permit, sent: OnceLock::new(), first: OnceLock::new() })),
+        shot: Some(Arc::new(Shot::new(permit))),
         token: open.take_retry_token(),
         ticket: Some(ticket),
         probe,

@@ -4,6 +4,7 @@
 //! is dropped, and [`Open`] hands the unfinished exchange to the settling task: no accounting is
 //! done inside `Drop`.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -236,6 +237,21 @@ pub struct Shot {
     pub sent: OnceLock<Instant>,
     /// When the first content came, whoever was to get it.
     pub first: OnceLock<Instant>,
+    /// It met a connection that was closing, and was sent again unseen.
+    pub raced: AtomicBool,
+}
+
+impl Shot {
+    /// A call that has not begun.
+    #[must_use]
+    pub fn new(permit: Permit) -> Self {
+        Self {
+            permit,
+            sent: OnceLock::new(),
+            first: OnceLock::new(),
+            raced: AtomicBool::new(false),
+        }
+    }
 }
 
 /// What became of a request: the last thing said about it.

@@ -135,6 +135,7 @@ pub struct Feed {
     body: Option<ResponseBody>,
     framer: Framer,
     reader: Reader,
+    upstream: &'static Dialect,
     door: &'static Dialect,
     ready: VecDeque<Fed>,
     ended: bool,
@@ -145,10 +146,11 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// A feed over an answer whose status was 200. `first` holds bytes already read from `body`.
+    /// A feed over an answer whose status was 200, from one dialect to another.
     pub fn new(
         body: ResponseBody,
         reader: Reader,
+        upstream: &'static Dialect,
         door: &'static Dialect,
         classify: Box<dyn Fn(&Reported) -> Lapse + Send + Sync>,
     ) -> Self {
@@ -156,6 +158,7 @@ impl Feed {
             body: Some(body),
             framer: Framer::new(MAX_EVENT_BYTES),
             reader,
+            upstream,
             door,
             ready: VecDeque::new(),
             ended: false,
@@ -172,6 +175,7 @@ impl Feed {
             body: None,
             framer: Framer::new(MAX_EVENT_BYTES),
             reader: Reader::Events { decoder: (door.decode_events)(&Quirks::default()), events },
+            upstream: door,
             door,
             ready: VecDeque::new(),
             ended: true,
@@ -269,7 +273,7 @@ impl Feed {
 
     fn has_end_mark(&self) -> bool {
         // A Gemini stream ends with its connection.
-        self.door.id != "gemini" && !matches!(self.reader, Reader::Translate { .. })
+        self.upstream.id != "gemini"
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {

@@ -5,6 +5,7 @@
 //! either something to commit or a [`Lapse`]. It decides nothing about retries or fallbacks.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -106,6 +107,7 @@ pub struct Opening {
 /// The lapse, whatever went wrong.
 pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, aim: Aim) -> Result<Arrived, Lapse> {
     let response = answer_head(&core, &shot, &aim).await?;
+    shot.raced.store(response.resent, Ordering::Relaxed);
     let status = response.status;
     if !(200..300).contains(&status) {
         return Err(refused(&core, &aim, response).await);
@@ -209,7 +211,8 @@ async fn streamed(shot: &Shot, aim: &Aim, response: Response) -> Result<Arrived,
     let sent = response.sent_at;
     let status = response.status;
     let response = response.decoded(MAX_STREAM_BYTES).map_err(Lapse::of_send)?;
-    let mut feed = Feed::new(response.body, reader(aim), aim.door, classifier(aim, status));
+    let (upstream, classify) = (aim.lane.dialect, classifier(aim, status));
+    let mut feed = Feed::new(response.body, reader(aim), upstream, aim.door, classify);
     let first_token = sent + aim.timeouts.first_token;
     match aim.want {
         Want::Whole => aggregate(shot, aim, feed, first_token).await,

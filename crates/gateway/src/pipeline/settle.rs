@@ -5,6 +5,7 @@
 //! settle.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ledger::{Kind, Settlement, UsageSource};
@@ -94,8 +95,12 @@ pub fn succeeded(core: &Core, open: &mut Open, index: usize) {
         Some(usage) => (usage, UsageSource::Provider),
         None => (counted(attempt, input), UsageSource::Counted),
     };
+    let raced = attempt.shot.as_ref().is_some_and(|shot| shot.raced.load(Ordering::Relaxed));
     let overrun = book(core, attempt, Kind::Final, usage, source, Verdict::Success);
     open.notes.extend(note);
+    if raced {
+        open.notes.push("pool_race");
+    }
     if overrun {
         open.notes.push("overrun");
     }

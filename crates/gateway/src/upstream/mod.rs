@@ -108,6 +108,8 @@ pub struct Response {
     pub sent_at: Instant,
     /// Whether the request travelled on a connection that had been used before.
     pub reused_connection: bool,
+    /// Whether it was sent a second time; see [`Upstream::pool_races`].
+    pub resent: bool,
 }
 
 impl Response {
@@ -177,7 +179,8 @@ impl Upstream {
         let until = Instant::now() + connect_timeout;
         let connection = within(until, pool.open(&self.dialer)).await?;
         clock.restart();
-        exchange(&pool, connection, call, false, &mut clock).await.map_err(|lost| lost.failure)
+        let answered = exchange(&pool, connection, call, false, &mut clock).await;
+        answered.map(|r| Response { resent: true, ..r }).map_err(|lost| lost.failure)
     }
 
     /// How many requests were sent a second time because their connection was closing. Monotonic.
@@ -226,5 +229,6 @@ async fn exchange<F: FnOnce(Instant)>(
         body: ResponseBody::new(incoming, lease),
         sent_at,
         reused_connection: reused,
+        resent: false,
     })
 }

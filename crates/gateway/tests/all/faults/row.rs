@@ -122,6 +122,7 @@ impl Row {
         assert!(!reply.raw().contains("key-of-a"), "{}", reply.raw());
         self.assert_advice(&reply);
         let tries = if self.retried { 2 } else { 1 };
+        assert_eq!(reply.header("x-weighbridge-attempts"), tries.to_string());
         self.assert_attempts(&stage, tries, None);
         assert_eq!(stage.last_request()["code"], code);
         self.assert_journal(&stage, tries, 0);

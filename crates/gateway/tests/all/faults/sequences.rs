@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use route::State;
+use serde_json::json;
 use sim::{Delay, MemoryPeer, Profile, Rule};
 use tokio::time::sleep;
 
@@ -121,6 +122,7 @@ async fn f46_a_connection_that_closes_as_it_is_used_is_replaced_unseen() {
             assert_eq!(reply.header("x-weighbridge-model"), "a/m");
             assert_eq!(reply.header("x-weighbridge-attempts"), "1");
             assert_eq!(stage.counts(), (2, 0));
+            assert_eq!(stage.last_request()["notes"], json!(["pool_race"]));
             assert_eq!(stage.hosts.connects("a.sim"), 2, "on a new connection");
             stage.quiet().await;
             let booked: i64 = stage.books.entries().iter().map(|e| e.cost.as_nanousd()).sum();
