@@ -4,11 +4,12 @@
 //! nothing: the old one stays in force, and every problem is logged, counted and shown in
 //! `/readyz?verbose`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::signal::unix::Signal;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -21,21 +22,39 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// A file that never comes to rest is read after so many steps.
 const MOST_STEPS: u32 = 20;
 
-/// Reloads whenever asked, for ever. `hangup` was taken before anybody could send one.
-pub async fn watch(app: App, file: PathBuf, mut hangup: Signal) {
-    let changed = Arc::new(Notify::new());
-    // The watcher works as long as it is kept.
-    let watcher = watcher(&file, Arc::clone(&changed));
-    if let Err(error) = &watcher {
-        tracing::warn!(%error, "the configuration file cannot be watched; SIGHUP still reloads it");
+/// What kubelet replaces when it updates a mounted file, which is a link that never changes.
+const MOUNTED: &str = "..data";
+
+/// A configuration file being watched. Begun before the file is read, so that no change is missed.
+#[derive(Debug)]
+pub struct Watch {
+    file: PathBuf,
+    changed: Arc<Notify>,
+    /// Works as long as it is kept.
+    _watcher: Option<RecommendedWatcher>,
+}
+
+impl Watch {
+    /// Begins to watch. A file that cannot be watched is still reloaded on SIGHUP.
+    #[must_use]
+    pub fn new(file: &Path) -> Self {
+        let changed = Arc::new(Notify::new());
+        let watcher = watcher(file, Arc::clone(&changed)).inspect_err(|error| {
+            tracing::warn!(%error, "the configuration file cannot be watched; SIGHUP still reloads it");
+        });
+        Self { file: file.to_owned(), changed, _watcher: watcher.ok() }
     }
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => {}
-            () = changed.notified() => settled(&changed).await,
+
+    /// Reloads whenever asked, for ever. `hangup` was taken before anybody could send one.
+    pub async fn run(self, app: App, mut hangup: Signal) {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => {}
+                () = self.changed.notified() => settled(&self.changed).await,
+            }
+            // Failure is told where it happens; the next change gets its own try.
+            let _ = reload(&app, &self.file);
         }
-        // Failure is told where it happens; the next change gets its own try.
-        let _ = reload(&app, &file);
     }
 }
 
@@ -49,12 +68,13 @@ async fn settled(changed: &Notify) {
     }
 }
 
-fn watcher(file: &Path, changed: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
-    let name = file.file_name().map(std::ffi::OsStr::to_owned);
+fn watcher(file: &Path, changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    let name = file.file_name().map(OsStr::to_owned);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let ours = event.is_ok_and(|event| {
-            let touched = !event.kind.is_access();
-            touched && event.paths.iter().any(|path| path.file_name() == name.as_deref())
+            let names = [name.as_deref(), Some(OsStr::new(MOUNTED))];
+            let meant = event.paths.iter().any(|path| names.contains(&path.file_name()));
+            meant && !event.kind.is_access()
         });
         if ours {
             changed.notify_one();

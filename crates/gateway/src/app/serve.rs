@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
-use super::{App, Parts, reload};
+use super::reload::Watch;
+use super::{App, Parts};
 use crate::config::{self, Config};
 use crate::listen::{Gate, serve_listener};
 use crate::telemetry::{LogFormat, LogSink, Telemetry};
@@ -124,14 +125,14 @@ impl Bound {
     ///
     /// # Errors
     /// When the ledger's last entries cannot be written.
-    pub async fn run(self, file: Option<PathBuf>) -> io::Result<()> {
+    pub async fn run(self, watch: Option<Watch>) -> io::Result<()> {
         let Signals { mut stop, hangup } = self.signals;
         let (close_data, data_gate) = Gate::new();
         let (close_admin, admin_gate) = Gate::new();
         let limits = self.app.limits();
         let data = tokio::spawn(serve_listener(self.data, self.app.data(), limits, data_gate));
         tokio::spawn(serve_listener(self.admin, self.app.admin(), limits, admin_gate));
-        let watching = file.map(|file| tokio::spawn(reload::watch(self.app.clone(), file, hangup)));
+        let watching = watch.map(|watch| tokio::spawn(watch.run(self.app.clone(), hangup)));
         stop.asked().await;
         let server = self.app.core.snapshot.load().config.server.clone();
         self.app.health.set_ready(false);
@@ -212,13 +213,14 @@ impl Stop {
 /// # Errors
 /// When it cannot start.
 pub async fn serve(options: ServeOptions) -> Result<(), StartError> {
+    let watch = options.file.as_deref().map(Watch::new);
     let Some(config) = configuration(&options)? else {
         return super::demo::demo(options.log_format).await;
     };
     let bound = Bound::new(config, options.log_format).await?;
     announce(&bound)?;
     let other = |error: io::Error| StartError::Other(error.to_string());
-    bound.run(options.file).await.map_err(other)
+    bound.run(watch).await.map_err(other)
 }
 
 fn announce(bound: &Bound) -> Result<(), StartError> {

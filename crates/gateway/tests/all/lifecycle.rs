@@ -259,6 +259,11 @@ async fn sigterm_cuts_no_stream_and_the_books_on_disk_are_complete() {
     until("the last request upstream", asked).await;
     assert_eq!(gateway.page("/readyz").await.0, 200);
 
+    // A connection kept for later must not hold the exit up.
+    let mut idle = TcpStream::connect(data).await.unwrap();
+    idle.write_all(b"GET /v1/models HTTP/1.1\r\nhost: g\r\n\r\n").await.unwrap();
+    assert!(idle.read(&mut [0; 1_024]).await.unwrap() > 0);
+
     gateway.program.signal("TERM");
     until("503", async || (gateway.page("/readyz").await.0 == 503).then_some(())).await;
     let late = begin(data, &ask("pair").streamed(true)).await;
@@ -273,6 +278,7 @@ async fn sigterm_cuts_no_stream_and_the_books_on_disk_are_complete() {
     plain.await.unwrap().assert_complete();
     late.whole().await.assert_complete();
     assert_eq!(gateway.program.ended().await.code(), Some(0));
+    drop(idle);
 
     let log = gateway.requests();
     assert_eq!(log.len(), 202);
@@ -386,6 +392,28 @@ async fn assert_reloads(by_signal: bool, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_reloads_by_signal_fail_no_request_and_tell_every_mistake() {
     assert_reloads(true, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_mounted_by_kubernetes_is_reloaded_when_its_directory_is_swapped() {
+    use std::os::unix::fs::symlink;
+    let sim = Sim::new(SimSettings::default());
+    let upstream = sim.default_provider().start().await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let valid = config(dir.path(), [upstream.addr; 2], "m", "");
+    for (version, text) in [("..1", valid.clone()), ("..2", numbered(&valid, 1).0)] {
+        std::fs::create_dir(at(version)).unwrap();
+        std::fs::write(at(version).join("weighbridge.yaml"), text).unwrap();
+    }
+    symlink("..1", at("..data")).unwrap();
+    symlink("..data/weighbridge.yaml", at("weighbridge.yaml")).unwrap();
+    let file = at("weighbridge.yaml");
+    symlink("..2", at("..data_tmp")).unwrap();
+    let (from, to) = (at("..data_tmp"), at("..data"));
+    let gateway = Gateway::with_file(dir, &file).await;
+    std::fs::rename(from, to).unwrap();
+    assert_reloaded(&gateway, 1, 0, numbered(&valid, 1).1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
