@@ -253,7 +253,9 @@ async fn a_body_that_does_not_come_is_given_up() {
     let stage = Stage::new().await;
     let started = Instant::now();
     let request = post("", GOOD);
-    refused(&stage, &request[..request.len() - 10], 408, "request_body_timeout").await;
+    let half = &request[..request.len() - 10];
+    let said = refused(&stage, half, 408, "request_body_timeout").await;
+    assert_eq!(said.header("connection"), "close");
     assert_eq!(started.elapsed().as_secs(), 10);
     stage.quiet().await;
 }
@@ -346,6 +348,20 @@ async fn requests_on_one_connection_are_answered_in_order() {
     let text = String::from_utf8(all).unwrap();
     let statuses: Vec<&str> = text.split("HTTP/1.1 ").skip(1).map(|part| &part[..3]).collect();
     assert_eq!(statuses, ["200", "400", "200"]);
+    stage.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_connection_too_many_is_told_to_come_back() {
+    let top = "server: { max_connections: 2 }".into();
+    let stage = Setup { top, ..Setup::default() }.start().await;
+    let held = [stage.dial(), stage.dial()];
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let said = refused(&stage, &post("", GOOD), 503, "overloaded").await;
+    assert_eq!((said.header("retry-after"), said.header("retry-after-ms")), ("1", "500"));
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(say(&stage, &post("", GOOD)).await.status, 200);
     stage.quiet().await;
 }
 

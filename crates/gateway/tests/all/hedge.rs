@@ -277,6 +277,53 @@ async fn a_client_that_stops_reading_holds_the_upstream_back_and_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_spent_waiting_for_the_client_is_no_silence_of_the_upstream() {
+    let models = "m-tokens-3000: { input: $1, output: $2, context: 100000, max_output: 4096 }";
+    let stage = Setup { models: models.to_owned(), ..Setup::default() }.start().await;
+    let live = stage.begin(&ask("a/m-tokens-3000").streamed(true)).await;
+    // Longer than `read`, shorter than `stalled_client`.
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    let reply = live.whole().await;
+    reply.assert_complete();
+    stage.quiet().await;
+    assert_eq!(stage.strikes("a"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_holds_while_an_answer_is_continued() {
+    let row = "input: $1, output: $2, context: 100000, max_output: 4096";
+    let models =
+        format!("m-tokens-3000-prefill: {{ {row}, prefill: true }}, m-tokens-3000: {{ {row} }}");
+    for second in ["b/m-tokens-3000-prefill", "b/m-tokens-3000"] {
+        let groups = format!(
+            "  long: {{ deployments: [a/m-tokens-3000, {second}], failover: {{ mid_stream: continue }} }}\n"
+        );
+        let stage = Setup { models: models.clone(), groups, ..Setup::default() }.start().await;
+        stage.fault("f21:300");
+        let live = stage.begin(&ask("long").streamed(true)).await;
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        let reply = live.whole().await;
+        reply.assert_complete();
+        assert_eq!(reply.chunks().len(), 3_002, "role, tokens, finish");
+        stage.quiet().await;
+        assert_eq!(stage.strikes("b"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_during_a_hedge_cancels_both() {
+    let stage = hedging("100%").start().await;
+    stage.script(vec![Rule::always("f08")]);
+    let asked = ask("pair").streamed(true);
+    let wait = tokio::time::timeout(Duration::from_secs(2), stage.begin(&asked)).await;
+    assert!(wait.is_err());
+    stage.quiet().await;
+    assert_eq!(stage.counts(), (1, 1));
+    let gone = |lane| (lane, "client_gone", "uncertain");
+    assert_eq!(stage.attempts(), words(&[gone("a/m"), gone("b/m")]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_gets_everything() {
     let models =
         "m-tokens-3000: { input: $1, output: $2, context: 100000, max_output: 4096 }".to_owned();
