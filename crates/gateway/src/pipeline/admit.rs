@@ -1,7 +1,7 @@
 //! Step 2: who asks. Reservations of cost are made attempt by attempt, each at its own price, in
 //! `attempt`; this step finds the principal they are booked to.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -33,13 +33,20 @@ pub fn admit(_core: &Core, open: &mut Open) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Everyone, where no keys are asked for.
+#[must_use]
+pub fn anonymous() -> Principal {
+    static NAME: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("anonymous"));
+    Principal::of_key(Arc::clone(&NAME))
+}
+
 /// The principal of the key that the headers carry.
 ///
 /// # Errors
 /// When keys are required and none, or an unknown one, was sent.
 pub fn principal(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Principal, Failure> {
     let keys = match &snapshot.config.auth {
-        Auth::Open => return Ok(Principal::of_key("anonymous")),
+        Auth::Open => return Ok(anonymous()),
         Auth::Keys(keys) => keys,
     };
     let Some(sent) = sent_key(headers) else {

@@ -125,7 +125,7 @@ enum Halt {
 }
 
 impl Course {
-    fn new(core: &Core, open: &Open, plan: Plan) -> Self {
+    fn new(core: &Core, open: &Open, mut plan: Plan) -> Self {
         let failover = &plan.group.failover;
         let policy = Policy {
             max_attempts: failover.max_attempts,
@@ -133,7 +133,7 @@ impl Course {
             retry_after_patience: failover.retry_after_patience,
         };
         let progress = Progress::new(policy, core.world.tick(open.deadline));
-        Self { lanes: plan.lanes.clone(), plan, progress, detoured: false }
+        Self { lanes: std::mem::take(&mut plan.lanes), plan, progress, detoured: false }
     }
 
     /// The next lane that is still available.

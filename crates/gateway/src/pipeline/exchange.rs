@@ -56,6 +56,8 @@ pub struct Exchange {
     pub skipped: Vec<(Arc<str>, &'static str)>,
     /// When the first content could be sent to the client.
     pub first_content: Option<Instant>,
+    /// Bytes of the client's body, which may be gone by now.
+    pub bytes_in: u64,
     /// Body bytes sent to the client.
     pub bytes_out: u64,
     /// Chance of its own.
@@ -105,9 +107,10 @@ impl Exchange {
             id_text: Arc::from(format!("req_{id:032x}")),
             arrived,
             door,
+            bytes_in: body.len() as u64,
             body,
             peek,
-            principal: Principal::of_key("anonymous"),
+            principal: crate::pipeline::admit::anonymous(),
             group: None,
             deadline: arrived + total,
             attempts: Vec::new(),
@@ -142,6 +145,13 @@ impl Exchange {
     pub fn wants_usage(&self) -> bool {
         self.peek.stream_options.as_ref().and_then(|options| options.value.include_usage)
             == Some(true)
+    }
+
+    /// Lets the request's bytes go: it is committed and will not be sent again. A stream may be
+    /// open for minutes, and its prompt can be large.
+    pub fn release_body(&mut self) {
+        self.body = Bytes::new();
+        self.request = OnceLock::new();
     }
 
     /// The clocks of its group.

@@ -105,8 +105,9 @@ pub struct Opening {
 ///
 /// # Errors
 /// The lapse, whatever went wrong.
-pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, aim: Aim) -> Result<Arrived, Lapse> {
-    let response = answer_head(&core, &shot, &aim).await?;
+pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, mut aim: Aim) -> Result<Arrived, Lapse> {
+    let call = std::mem::take(&mut aim.call);
+    let response = answer_head(&core, &shot, &aim, call).await?;
     shot.raced.store(response.resent, Ordering::Relaxed);
     let status = response.status;
     if !(200..300).contains(&status) {
@@ -121,14 +122,13 @@ pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, aim: Aim) -> Result<Arrived,
 
 /// Waits for the answer's head. The first-token clock starts when the request is on the wire, so
 /// the wait is looked at again whenever it could have run out.
-async fn answer_head(core: &Core, shot: &Shot, aim: &Aim) -> Result<Response, Lapse> {
+async fn answer_head(core: &Core, shot: &Shot, aim: &Aim, call: Call) -> Result<Response, Lapse> {
     let patience =
         if aim.ask_stream { aim.timeouts.first_token } else { aim.timeouts.unstreamed_read };
     let on_sent = |at| {
         let _ = shot.sent.set(at);
     };
     let connect = aim.timeouts.connect;
-    let call = aim.call.clone();
     let send = core.upstream.send(&shot.permit, &aim.lane.origin, call, connect, on_sent);
     tokio::pin!(send);
     let started = Instant::now();
@@ -425,8 +425,10 @@ fn judge(aim: &Aim, body: Bytes) -> Result<Arrived, Lapse> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Lapse::new(Cause::Empty));
     }
-    let has_error = serde_json::from_slice::<ErrorProbe<'_>>(&body)
-        .is_ok_and(|probe| probe.error.is_some_and(|error| error.get() != "null"));
+    // The word is looked for first: an answer without it needs no second reading.
+    let has_error = memchr::memmem::find(&body, b"\"error\"").is_some()
+        && serde_json::from_slice::<ErrorProbe<'_>>(&body)
+            .is_ok_and(|probe| probe.error.is_some_and(|error| error.get() != "null"));
     let answer = match (lane.dialect.decode_answer)(&body, &lane.quirks) {
         _ if has_error => {
             let said = (lane.dialect.decode_error)(200, &body);

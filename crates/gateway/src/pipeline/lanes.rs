@@ -105,8 +105,14 @@ impl Lane {
         let order = (0..count).map(|step| (start + step) % count);
         order.filter(|index| Some(*index) != after).find(|index| {
             let credential = self.credentials.get(*index);
-            credential.is_some_and(|credential| credential.state.cooldown.active(now).is_none())
+            credential.is_some_and(|credential| credential.state.set_aside(now).is_none())
         })
+    }
+
+    /// Whether only rate limits set it aside: no credential was refused.
+    #[must_use]
+    pub fn is_limited(&self, now: Tick) -> bool {
+        self.credentials.iter().all(|credential| credential.state.refused.active(now).is_none())
     }
 
     /// What a usual request costs, to compare deployments by: three input tokens for one of output.
@@ -122,7 +128,7 @@ impl Lane {
 pub struct Credential {
     /// All fixed request headers, the secret among them.
     pub headers: HeaderMap,
-    /// Its cooldown.
+    /// Its cooldowns.
     pub state: Arc<CredentialState>,
 }
 

@@ -129,7 +129,7 @@ fn lay_out(
         Ok(plan) => (plan.lanes, plan.skipped),
         Err(none) => {
             note_skipped(open, &lanes, &none.skipped);
-            return Err(unavailable(open, now, &none));
+            return Err(unavailable(open, &lanes, now, &none));
         }
     };
     note_skipped(open, &lanes, &skipped);
@@ -173,7 +173,7 @@ pub fn blocked(lane: &Lane, now: Tick) -> Option<Blocked> {
 
 /// When the first credential comes back, if all are set aside.
 fn credentials_cooling(lane: &Lane, now: Tick) -> Option<Tick> {
-    let cooling = lane.credentials.iter().map(|credential| credential.state.cooldown.active(now));
+    let cooling = lane.credentials.iter().map(|credential| credential.state.set_aside(now));
     cooling.collect::<Option<Vec<Tick>>>()?.into_iter().min()
 }
 
@@ -191,9 +191,18 @@ fn skip_word(reason: SkipReason) -> &'static str {
     }
 }
 
-fn unavailable(open: &Open, now: Tick, none: &route::AllUnavailable) -> Failure {
+/// Nothing can be tried: a rate limit is passed on as one only if nothing else stands in the way.
+fn unavailable(
+    open: &Open,
+    lanes: &[&Arc<Lane>],
+    now: Tick,
+    none: &route::AllUnavailable,
+) -> Failure {
     let wait = none.retry_at.map_or(Duration::from_secs(1), |at| at.since(now));
-    let limited = none.skipped.iter().all(|skip| skip.reason == SkipReason::CoolingDown);
+    let limited = none.skipped.iter().all(|skip| {
+        let lane = lanes.get(skip.deployment);
+        skip.reason == SkipReason::CoolingDown && lane.is_some_and(|lane| lane.is_limited(now))
+    });
     let code = if limited { Code::RateLimitExceeded } else { Code::AllUpstreamsUnavailable };
     let message =
         format!("{} Skipped: {}.", Code::AllUpstreamsUnavailable.row().sentence, open.tried());

@@ -152,6 +152,9 @@ fn pieces(core: Arc<Core>, mut open: Open, opening: Opening) -> Pieces {
             |attempt| attempt.lane.timeouts.over(&open.timeouts()),
         );
         let mut pace = Pace::new(&timeouts, open.deadline);
+        if open.mid_stream() == MidStream::Error || !open.is_plain_text() {
+            open.release_body();
+        }
         note(&mut open, index, &feed.tally);
         for bytes in held {
             open.bytes_out += bytes.len() as u64;

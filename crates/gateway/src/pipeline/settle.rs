@@ -189,8 +189,7 @@ fn cool_down(core: &Core, attempt: &Attempt, lapse: &Lapse) {
     let wait = |default: Duration| lapse.retry_after.unwrap_or(default).min(MAX_COOLDOWN);
     let until = |wait: Duration| core.world.tick(Instant::now()).after(wait);
     let lane = &attempt.lane;
-    let credential =
-        lane.credentials.get(attempt.credential).map(|credential| &credential.state.cooldown);
+    let credential = lane.credentials.get(attempt.credential).map(|credential| &credential.state);
     let class = lapse.class;
     match class {
         // One key, one limit: the deployment is set aside, so that other models of the provider go on.
@@ -198,15 +197,15 @@ fn cool_down(core: &Core, attempt: &Attempt, lapse: &Lapse) {
             lane.state.cooldown.set_until(until(wait(RATE_LIMIT_COOLDOWN)));
         }
         route::Class::RateLimited => {
-            credential.inspect(|c| c.set_until(until(wait(RATE_LIMIT_COOLDOWN))));
+            credential.inspect(|c| c.limited.set_until(until(wait(RATE_LIMIT_COOLDOWN))));
         }
         route::Class::Quota => {
             tracing::error!(deployment = %lane.id, "the provider's quota or money is used up");
-            credential.inspect(|c| c.set_until(until(wait(QUOTA_COOLDOWN))));
+            credential.inspect(|c| c.refused.set_until(until(wait(QUOTA_COOLDOWN))));
         }
         route::Class::Auth => {
             tracing::error!(deployment = %lane.id, "the provider refused the credential");
-            credential.inspect(|c| c.set_until(until(AUTH_COOLDOWN)));
+            credential.inspect(|c| c.refused.set_until(until(AUTH_COOLDOWN)));
         }
         _ => {}
     }

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use route::{
-    Breaker, BreakerSettings, Cooldown, HedgeBudget, Outstanding, PeakEwma, RetryBudget, TtftWindow,
+    Breaker, BreakerSettings, Cooldown, HedgeBudget, Outstanding, PeakEwma, RetryBudget, Tick,
+    TtftWindow,
 };
 
 use crate::config::Provider;
@@ -47,8 +48,18 @@ impl LaneState {
 /// Until when a credential is set aside.
 #[derive(Debug, Default)]
 pub struct CredentialState {
-    /// Until when.
-    pub cooldown: Cooldown,
+    /// Until when its rate limit lasts.
+    pub limited: Cooldown,
+    /// Until when it is left alone after a refusal, or after its quota was used up.
+    pub refused: Cooldown,
+}
+
+impl CredentialState {
+    /// Until when it is set aside, if it is.
+    #[must_use]
+    pub fn set_aside(&self, now: Tick) -> Option<Tick> {
+        self.limited.active(now).max(self.refused.active(now))
+    }
 }
 
 /// A breaker with the labels it is shown under.

@@ -46,7 +46,7 @@ fn record(core: &Core, exchange: &Exchange, ending: &Ending) -> RequestRecord {
             .first_content
             .map(|at| micros(at.saturating_duration_since(exchange.arrived))),
         duration_us: micros(now.saturating_duration_since(exchange.arrived)),
-        bytes_in: exchange.body.len() as u64,
+        bytes_in: exchange.bytes_in,
         bytes_out: exchange.bytes_out,
         input_tokens: sum(|attempt| attempt.input_tokens),
         output_tokens: sum(|attempt| attempt.output_tokens),

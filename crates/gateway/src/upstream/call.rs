@@ -34,7 +34,7 @@ const OURS: [HeaderName; 8] = [
 ];
 
 /// One request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Call {
     /// The method.
     pub method: Method,
