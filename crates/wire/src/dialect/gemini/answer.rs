@@ -12,10 +12,11 @@ use crate::fields::{Fields, merge, put};
 use crate::hub::{Answer, Choice, Part, Usage};
 use serde_json::{Map, Value, json};
 
-/// Reads an answer. A prompt that was blocked is one empty alternative, stopped by the filter.
+/// Reads an answer. A prompt that was blocked is one empty alternative, stopped by the filter; an
+/// answer that only counts its tokens has no alternatives.
 ///
 /// # Errors
-/// When the body is not an answer of this dialect, or has neither a candidate nor a block reason.
+/// When the body is not an answer of this dialect: no candidate, no block reason, no count.
 pub(super) fn decode(body: &[u8], _quirks: &Quirks) -> Result<Answer, DecodeError> {
     // A stream that was not asked for as events comes as one array of its chunks.
     if body.trim_ascii_start().first() == Some(&b'[') {
@@ -29,15 +30,19 @@ pub(super) fn decode(body: &[u8], _quirks: &Quirks) -> Result<Answer, DecodeErro
 fn read(mut fields: Fields) -> Result<Answer, DecodeError> {
     let id = fields.text("responseId")?.unwrap_or_default();
     let mut choices = candidates(&mut fields, &id)?;
+    let usage = read_usage(&mut fields)?;
     if choices.is_empty() {
-        choices.push(blocked(&mut fields)?);
+        choices.extend(blocked(&mut fields));
+    }
+    if choices.is_empty() && usage.is_none() {
+        return Err(DecodeError::at("candidates", "is empty, and no prompt was blocked"));
     }
     Ok(Answer {
         id,
         model: fields.text("modelVersion")?.unwrap_or_default(),
         created: None,
         choices,
-        usage: read_usage(&mut fields)?,
+        usage,
         origin: ID,
         extra: fields.rest(),
     })
@@ -67,16 +72,11 @@ fn candidate(mut fields: Fields, at: usize, calls: &mut Calls) -> Result<Choice,
     Ok(Choice { index, parts, stop, logprobs, extra })
 }
 
-fn blocked(fields: &mut Fields) -> Result<Choice, DecodeError> {
-    let Some(feedback) = fields.take("promptFeedback") else {
-        return Err(DecodeError::at("candidates", "is empty, and no prompt was blocked"));
-    };
+fn blocked(fields: &mut Fields) -> Option<Choice> {
+    let feedback = fields.take("promptFeedback")?;
     let reason = feedback.get("blockReason").and_then(Value::as_str).map(str::to_owned);
     fields.keep("promptFeedback", feedback);
-    let Some(reason) = reason else {
-        return Err(DecodeError::at("candidates", "is empty, and no prompt was blocked"));
-    };
-    Ok(Choice { stop: Some(words::blocked(reason)), ..Choice::default() })
+    Some(Choice { stop: Some(words::blocked(reason?)), ..Choice::default() })
 }
 
 fn read_usage(fields: &mut Fields) -> Result<Option<Usage>, DecodeError> {
