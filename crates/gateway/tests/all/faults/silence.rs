@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use super::row::{DIALECTS, Row};
-use crate::harness::{Setup, ask};
+use sim::MemoryPeer;
+
+use super::row::{DIALECTS, Row, peer};
+use crate::harness::{Place, Setup, ask};
 
 const SILENT: Row = Row {
     reason: "first_token_timeout",
     within: (5_000, 5_100),
+    // Without a stream nothing tells the first token, see below.
+    unstreamed: false,
     solo: (504, "timeout_error", "first_token_timeout"),
     ..Row::UNCERTAIN
 };
@@ -15,6 +19,28 @@ const SILENT: Row = Row {
 #[tokio::test(start_paused = true)]
 async fn f08_an_upstream_that_hangs_falls_back_after_five_seconds() {
     Row { fault: "f08", ..SILENT }.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f08_a_listener_that_takes_everything_and_says_nothing_falls_back() {
+    let place: fn() -> Place = || peer(MemoryPeer::Stalled);
+    Row { place: Some(place), dialects: &["openai_chat"], ..SILENT }.check().await;
+}
+
+/// An unstreamed answer comes whole, so it gets the minute of the unstreamed read timer.
+#[tokio::test(start_paused = true)]
+async fn f08_an_unstreamed_call_that_hangs_falls_back_after_a_minute() {
+    for fault in ["f08", "f09:60s", "f10"] {
+        let group = "upstream_stream: never".to_owned();
+        let stage = Setup { group, ..Setup::default() }.start().await;
+        stage.fault(fault);
+        let reply = stage.ask(&ask("pair")).await;
+        assert_eq!((reply.status, reply.header("x-weighbridge-model")), (200, "b/m"));
+        assert_eq!(reply.elapsed.as_secs(), 60, "{fault}");
+        assert_eq!(stage.attempts()[0].2, "uncertain");
+        stage.quiet().await;
+        assert_eq!(stage.strikes("a"), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

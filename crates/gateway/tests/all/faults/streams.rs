@@ -80,7 +80,7 @@ async fn f23_a_stalled_stream_ends_in_an_honest_error_after_ten_seconds() {
 /// A client that asked for the answer whole has seen nothing of it yet, so B can still give it.
 #[tokio::test(start_paused = true)]
 async fn f21_to_f23_before_the_client_saw_anything_fall_back() {
-    let whole = Row { streams: &[false], ..Row::UNCERTAIN };
+    let whole = Row { streams: &[false], unstreamed: false, ..Row::UNCERTAIN };
     let code = |code| (502, "upstream_error", code);
     let cut = Row { reason: "interrupted", solo: code("stream_interrupted"), ..whole.clone() };
     Row { fault: "f21", ..cut.clone() }.check().await;
@@ -89,10 +89,26 @@ async fn f21_to_f23_before_the_client_saw_anything_fall_back() {
     Row { fault: "f23", within: (10_000, 10_100), ..stalled }.check().await;
 }
 
+/// The nearest things that can happen to an answer that was never to be a stream.
+#[tokio::test(start_paused = true)]
+async fn f21_to_f25_of_an_unstreamed_call_are_faults_of_its_body() {
+    for (fault, reason, code) in [
+        ("f21", "truncated", "upstream_invalid_response"),
+        ("f22", "truncated", "upstream_invalid_response"),
+        ("f24", "truncated", "upstream_invalid_response"),
+        ("f25-first", "error_in_200", "upstream_error"),
+    ] {
+        Row { fault, streams: &[], reason, solo: (502, "upstream_error", code), ..Row::UNCERTAIN }
+            .check()
+            .await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn f24_a_stream_cut_before_content_falls_back_with_one_role_chunk() {
     Row {
         fault: "f24",
+        unstreamed: false,
         reason: "reset",
         solo: (502, "upstream_error", "upstream_reset"),
         ..Row::UNCERTAIN
@@ -105,6 +121,7 @@ async fn f24_a_stream_cut_before_content_falls_back_with_one_role_chunk() {
 async fn f25_an_error_as_first_event_falls_back() {
     Row {
         fault: "f25-first",
+        unstreamed: false,
         reason: "in_band_error",
         solo: (502, "upstream_error", "upstream_5xx"),
         ..Row::UNCERTAIN
@@ -117,6 +134,7 @@ async fn f25_an_error_as_first_event_falls_back() {
 async fn f25_an_overloaded_upstream_may_say_so_in_the_stream() {
     Row {
         fault: "f25-first:529",
+        unstreamed: false,
         dialects: &["anthropic_messages"],
         reason: "in_band_error",
         solo: (503, "upstream_error", "upstream_overloaded"),
