@@ -371,6 +371,7 @@ fn begin(core: &Core, open: &mut Open, leg: &Leg, want: Want) -> Result<(usize, 
         deadline: open.deadline,
         door: open.door,
         asked_unix: open.asked_unix(&core.world),
+        alternatives: if open.dropped.contains(&"n") { 1 } else { open.peek.n.unwrap_or(1) },
         ask_stream,
         want,
     };
@@ -395,7 +396,7 @@ pub async fn continue_on(
         Halt::Refused(_) | Halt::BreakerOpen => Lapse::new(Cause::Inexpressible),
     })?;
     if let Some(prefill) = prefill {
-        aim.call = call(open, &leg, true, Some(prefill)).inspect_err(|lapse| {
+        aim.call = call(open, &leg, aim.ask_stream, Some(prefill)).inspect_err(|lapse| {
             settle::lapsed(core, open, index, lapse, false);
         })?;
     }
@@ -466,6 +467,7 @@ fn call(open: &mut Open, leg: &Leg, stream: bool, prefill: Option<&str>) -> Resu
     let lane = Arc::clone(&leg.planned.lane);
     let same = lane.dialect.id == open.door.id && prefill.is_none();
     let body = if same {
+        open.dropped.clear();
         let patches = wire::splice::ChatPatches {
             model: Some(&lane.model),
             stream: Some(stream),

@@ -28,8 +28,10 @@ pub struct Tally {
     pub content: bool,
     /// Bytes of content.
     pub content_bytes: u64,
-    /// Why the answer ended, once it has.
+    /// Why the answer ended, once an alternative of it has.
     pub stop: Option<StopReason>,
+    /// Alternatives that ended.
+    pub stops: u64,
     /// The last usage told.
     pub usage: Option<Usage>,
     /// Malformed events dropped.
@@ -137,6 +139,7 @@ pub struct Feed {
     reader: Reader,
     upstream: &'static Dialect,
     door: &'static Dialect,
+    alternatives: u64,
     ready: VecDeque<Fed>,
     ended: bool,
     /// What it has said so far.
@@ -146,10 +149,12 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// A feed over an answer whose status was 200, from one dialect to another.
+    /// A feed over an answer whose status was 200, of so many alternatives, from one dialect to
+    /// another.
     pub fn new(
         body: ResponseBody,
         reader: Reader,
+        alternatives: u64,
         upstream: &'static Dialect,
         door: &'static Dialect,
         classify: Box<dyn Fn(&Reported) -> Lapse + Send + Sync>,
@@ -160,6 +165,7 @@ impl Feed {
             reader,
             upstream,
             door,
+            alternatives,
             ready: VecDeque::new(),
             ended: false,
             tally: Tally::default(),
@@ -177,6 +183,7 @@ impl Feed {
             reader: Reader::Events { decoder: (door.decode_events)(&Quirks::default()), events },
             upstream: door,
             door,
+            alternatives: 0,
             ready: VecDeque::new(),
             ended: true,
             tally: Tally {
@@ -244,7 +251,7 @@ impl Feed {
     /// A cut connection after a complete answer is an end, not a failure.
     fn cut(&mut self, lapse: Lapse) -> Fed {
         self.ended = true;
-        if self.tally.stop.is_some_and(|stop| stop != StopReason::Error) {
+        if self.tally.stop.is_some_and(|stop| stop != StopReason::Error) && self.all_ended() {
             return self.at_end();
         }
         Fed::Lapsed(lapse)
@@ -263,12 +270,21 @@ impl Feed {
         match self.tally.stop {
             None => Fed::Lapsed(Lapse::new(Cause::Interrupted)),
             Some(StopReason::Error) => Fed::Lapsed(Lapse::new(Cause::ModelFailed)),
+            Some(_) if self.has_end_mark() && !self.all_ended() => {
+                Fed::Lapsed(Lapse::new(Cause::Interrupted))
+            }
             Some(_) => {
                 self.tally.missing_done = !done && self.has_end_mark();
                 self.close(&mut out);
                 Fed::Complete(Bytes::from(out))
             }
         }
+    }
+
+    /// Whether every alternative has ended. One event may end several, so a stream that ended in
+    /// order is not held to it.
+    fn all_ended(&self) -> bool {
+        self.tally.stops >= self.alternatives
     }
 
     fn has_end_mark(&self) -> bool {
@@ -338,6 +354,7 @@ impl Feed {
         self.tally.content |= seen.content;
         self.tally.content_bytes += seen.content_bytes as u64;
         self.tally.stop = seen.stop.or(self.tally.stop);
+        self.tally.stops += u64::from(seen.stop.is_some());
         if let Some(usage) = seen.usage {
             self.tally.usage = Some(usage);
         }

@@ -50,6 +50,8 @@ pub struct Aim {
     /// When the client asked, in seconds since 1970: the answer's time where the upstream's dialect
     /// tells none.
     pub asked_unix: i64,
+    /// Alternatives that the upstream was asked for.
+    pub alternatives: u64,
     /// Whether the upstream was asked for a stream.
     pub ask_stream: bool,
     /// What the client gets.
@@ -212,7 +214,8 @@ async fn streamed(shot: &Shot, aim: &Aim, response: Response) -> Result<Arrived,
     let status = response.status;
     let response = response.decoded(MAX_STREAM_BYTES).map_err(Lapse::of_send)?;
     let (upstream, classify) = (aim.lane.dialect, classifier(aim, status));
-    let mut feed = Feed::new(response.body, reader(aim), upstream, aim.door, classify);
+    let (reader, alternatives) = (reader(aim), aim.alternatives);
+    let mut feed = Feed::new(response.body, reader, alternatives, upstream, aim.door, classify);
     let first_token = sent + aim.timeouts.first_token;
     match aim.want {
         Want::Whole => aggregate(shot, aim, feed, first_token).await,

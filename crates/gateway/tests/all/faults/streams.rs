@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use bytes::Bytes;
+use serde_json::{Value, json};
 
 use super::row::{DIALECTS, Row};
-use crate::harness::{Reply, Setup, Stage, ask};
+use crate::harness::{Place, Reply, Setup, Stage, ask};
 
 /// The text both providers say to the usual question.
 async fn whole_text(stage: &Stage) -> String {
@@ -239,6 +240,38 @@ async fn f29_a_missing_end_mark_is_added() {
         let notes = stage.last_request()["notes"].clone();
         assert_eq!(notes == json!(["missing_done"]), noted, "{dialect} {fault}: {notes}");
     }
+}
+
+/// Two alternatives of which only the first has ended.
+fn half_of_two(ending: &'static str) -> Setup {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+                        connection: close\r\n\r\n";
+    let choice = |index: u32, delta: Value, reason: Value| {
+        let choice = json!({ "index": index, "delta": delta, "finish_reason": reason });
+        format!("data: {}\n\n", json!({ "id": "x", "model": "m", "choices": [choice] }))
+    };
+    let pieces: Vec<Bytes> = vec![
+        HEAD.into(),
+        choice(0, json!({ "role": "assistant", "content": "One." }), Value::Null).into(),
+        choice(1, json!({ "role": "assistant", "content": "Two" }), Value::Null).into(),
+        choice(0, json!({}), json!("stop")).into(),
+        ending.into(),
+    ];
+    Setup { place_a: Some(Place::Raw(pieces.into())), ..Setup::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f29_an_alternative_without_a_finish_reason_is_a_cut_answer() {
+    let two = ask("pair").streamed(true).with("n", json!(2));
+    let stage = half_of_two("").start().await;
+    let reply = stage.ask(&two).await;
+    assert_eq!((reply.in_band_error().as_str(), reply.dones()), ("stream_interrupted", 0));
+    stage.quiet().await;
+    let one = ask("pair").streamed(true);
+    let stage = half_of_two("").start().await;
+    assert_eq!(stage.ask(&one).await.dones(), 1, "of one alternative the end was told");
+    let stage = half_of_two("data: [DONE]\n\n").start().await;
+    assert_eq!(stage.ask(&two).await.dones(), 1, "the provider says that this is all");
 }
 
 #[tokio::test(start_paused = true)]
