@@ -14,7 +14,7 @@ use crate::telemetry::LogFormat;
 
 /// Runs what was asked for until it ends, and returns the exit code.
 pub(super) fn start(start: Start, out: &mut dyn Write) -> io::Result<u8> {
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime()?;
     match start {
         Start::Serve { file, log_format } => Ok(serving(&runtime, file, log_format)),
         Start::Demo { log_format } => {
@@ -33,6 +33,13 @@ pub(super) fn start(start: Start, out: &mut dyn Write) -> io::Result<u8> {
             Ok(ended(runtime.block_on(demo::simulator(listen, script, journal))))
         }
     }
+}
+
+/// One thread where there is one core: a scheduler for several would only wake itself.
+fn runtime() -> io::Result<Runtime> {
+    let alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let mut builder = if alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build()
 }
 
 fn serving(runtime: &Runtime, file: Option<PathBuf>, log_format: LogFormat) -> u8 {

@@ -12,12 +12,12 @@ use bytes::Bytes;
 use futures_util::{FutureExt, Stream};
 use http::Response;
 use route::attempt::Class;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::Core;
 use super::attempt::Crossing;
 use super::exchange::{Ending, Open};
-use super::feed::{Along, Fed};
+use super::feed::{Along, Fed, Feed};
 use super::fire::{Arrived, Opening};
 use super::lapse::{Cause, Lapse};
 use super::reply::{self, Body};
@@ -106,27 +106,48 @@ fn winner(open: &Open) -> usize {
 }
 
 /// The clocks of a stream under way.
+///
+/// One alarm serves them all and is set anew only when it has rung: an event moves `heard`, and
+/// touches no timer.
 struct Pace {
     read: Duration,
     every: Duration,
     deadline: Instant,
     heard: Instant,
     said: Instant,
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Pace {
     fn new(timeouts: &Timeouts, deadline: Instant) -> Self {
         let now = Instant::now();
         let (read, every) = (timeouts.read, timeouts.keep_alive_every);
-        Self { read, every, deadline, heard: now, said: now }
+        let alarm = Box::pin(sleep_until((now + read).min(now + every).min(deadline)));
+        Self { read, every, deadline, heard: now, said: now, alarm }
+    }
+
+    /// The feed's next step, or nothing when a clock has run out.
+    async fn next(&mut self, feed: &mut Feed) -> Option<Fed> {
+        loop {
+            tokio::select! {
+                biased;
+                fed = feed.next() => {
+                    self.heard = Instant::now();
+                    return Some(fed);
+                }
+                () = self.alarm.as_mut() => {
+                    let due = self.wake();
+                    if Instant::now() >= due {
+                        return None;
+                    }
+                    self.alarm.as_mut().reset(due);
+                }
+            }
+        }
     }
 
     fn wake(&self) -> Instant {
         (self.heard + self.read).min(self.said + self.every).min(self.deadline)
-    }
-
-    fn heard(&mut self) {
-        self.heard = Instant::now();
     }
 
     /// Why the clock rang; `None` is only the silence that a comment ends.
@@ -139,6 +160,8 @@ impl Pace {
             return Some(Lapse::new(Cause::ReadIdle));
         }
         self.said = now;
+        let next = self.wake();
+        self.alarm.as_mut().reset(next);
         None
     }
 }
@@ -162,18 +185,17 @@ fn pieces(core: Arc<Core>, mut open: Open, opening: Opening) -> Pieces {
         }
         let ended = if let Some(closing) = closing { Ok(closing) } else {
             loop {
-                match timeout_at(pace.wake(), feed.next()).await {
-                    Ok(Fed::Quiet) => pace.heard(),
-                    Ok(Fed::Frame { bytes, .. }) => {
-                        pace.heard();
+                match pace.next(&mut feed).await {
+                    Some(Fed::Quiet) => {}
+                    Some(Fed::Frame { bytes, .. }) => {
                         pace.said = pace.heard;
                         note(&mut open, index, &feed.tally);
                         open.bytes_out += bytes.len() as u64;
                         yield bytes;
                     }
-                    Ok(Fed::Complete(closing)) => break Ok(closing),
-                    Ok(Fed::Lapsed(lapse)) => break Err(lapse),
-                    Err(_) => match pace.rang() {
+                    Some(Fed::Complete(closing)) => break Ok(closing),
+                    Some(Fed::Lapsed(lapse)) => break Err(lapse),
+                    None => match pace.rang() {
                         Some(lapse) => break Err(lapse),
                         None => yield KEEP_ALIVE,
                     },
