@@ -38,7 +38,8 @@ pub(super) fn start(start: Start, out: &mut dyn Write) -> io::Result<u8> {
 /// One thread where there is one core: a scheduler for several would only wake itself.
 fn runtime() -> io::Result<Runtime> {
     let alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
-    let mut builder = if alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let mut builder =
+        if alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     builder.enable_all().build()
 }
 
