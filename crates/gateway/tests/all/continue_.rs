@@ -316,3 +316,46 @@ async fn a_client_that_leaves_during_the_continuation_is_settled() {
         assert_eq!(stage.last_request()["outcome"], "client_gone");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_never_streams_continues_too() {
+    for dialect in DIALECTS {
+        let keys_a = "stream: never".to_owned();
+        let group = |name: &str, lane: &str| {
+            format!(
+                "  {name}: {{ deployments: [b/m, {lane}], failover: {{ mid_stream: continue }} }}\n"
+            )
+        };
+        let groups = [group("back-anew", "a/m"), group("back-prefill", "a/m-prefill")].concat();
+        let stage = Setup { keys_a, groups, ..setup(dialect, "openai_chat") }.start().await;
+        let whole = uncut(&stage, "other").await;
+        stage.script(vec![Rule::always("f21").at("b")]);
+        for model in ["back-anew", "back-prefill"] {
+            println!("{dialect} {model}");
+            let reply = stage.ask(&streamed(model)).await;
+            assert_one_stream(&reply);
+            assert_eq!(reply.text(), whole);
+            assert!(!stage.asked("a").pop().unwrap().stream);
+        }
+        stage.quiet().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_that_is_up_is_up_for_the_continuation_as_well() {
+    let stage = stage().await;
+    stage.fault("f23:40");
+    let asked = streamed("to-anew").header("x-weighbridge-timeout", "3s");
+    let reply = stage.ask(&asked).await;
+    assert_honest_end(&reply, "request_timeout");
+    assert_eq!(reply.elapsed.as_secs(), 3);
+    assert_eq!(stage.counts(), (1, 0));
+
+    // Ten seconds of silence, then a continuation that never speaks.
+    stage.script(vec![Rule::always("f23:40").at("a"), Rule::always("f08").at("b")]);
+    let asked = streamed("to-anew").header("x-weighbridge-timeout", "12s");
+    let reply = stage.ask(&asked).await;
+    assert_honest_end(&reply, "stream_interrupted");
+    assert_eq!(reply.elapsed.as_secs(), 12);
+    stage.quiet().await;
+}

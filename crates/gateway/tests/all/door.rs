@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use route::{Chance as _, SplitMix64};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
@@ -333,6 +334,71 @@ async fn garbage_is_refused_alone_and_behind_a_good_request() {
     let text = String::from_utf8(all).unwrap();
     assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
     assert_eq!(text.matches("HTTP/1.1 400 ").count(), 1, "{text}");
+    stage.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_waits_to_be_asked_is_asked_only_when_it_is_welcome() {
+    let auth = "{ keys: [{ name: me, key: \"wb_right\" }] }";
+    let stage = Setup { auth, ..Setup::default() }.start().await;
+    let head = |key: &str| {
+        let length = GOOD.len();
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nexpect: 100-continue\r\n\
+             authorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n"
+        )
+    };
+    let said = refused(&stage, head("wb_wrong").as_bytes(), 401, "invalid_api_key").await;
+    assert_eq!(said.header("connection"), "close");
+    let mut end = stage.dial();
+    end.write_all(head("wb_right").as_bytes()).await.unwrap();
+    let mut asked = Vec::new();
+    end.read_buf(&mut asked).await.unwrap();
+    assert_eq!(String::from_utf8(asked).unwrap(), "HTTP/1.1 100 Continue\r\n\r\n");
+    end.write_all(GOOD.as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut end).await.status, 200);
+    drop(end);
+    stage.quiet().await;
+}
+
+/// Bodies that are nearly right: bytes of a good one changed, taken out, doubled, by seed.
+fn nearly_right(seed: u64) -> Vec<u8> {
+    let mut chance = SplitMix64::new(seed);
+    let streamed = GOOD.replacen('{', "{\"stream\":true,\"n\":1,\"temperature\":0.5,", 1);
+    let mut body = streamed.into_bytes();
+    for _ in 0..=chance.below(3) {
+        let at = chance.below(body.len() as u64) as usize;
+        let upto = (at + chance.below(12) as usize).min(body.len());
+        match chance.below(4) {
+            0 => body[at] = chance.below(256) as u8,
+            1 => drop(body.drain(at..upto)),
+            2 => body.extend_from_within(at..upto),
+            _ => body.insert(at, b"{}[]\",:0\\"[chance.below(9) as usize]),
+        }
+    }
+    body
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_body_whatever_is_our_own_mistake() {
+    let stage = Stage::new().await;
+    let mut answered = 0;
+    for seed in 0..1_500 {
+        let body = nearly_right(seed);
+        let length = body.len();
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\n\r\n"
+        );
+        let said = say(&stage, &[head.into_bytes(), body.clone()].concat()).await;
+        let shown = String::from_utf8_lossy(&body);
+        assert!(said.status < 500, "{shown}: {}", said.body);
+        if said.status == 200 {
+            answered += 1;
+        } else {
+            said.error();
+        }
+    }
+    assert!(answered > 50, "{answered} were still right");
     stage.quiet().await;
 }
 

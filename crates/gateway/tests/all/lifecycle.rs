@@ -35,6 +35,13 @@ struct Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What is printed here is shown only for a test that failed.
+            let said = self.lines();
+            let last = said.iter().rev().take(20).rev();
+            println!("{:?}, and it said last:", self.child.try_wait());
+            last.for_each(|line| println!("    {line}"));
+        }
         // One that has ended already cannot be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
