@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -14,13 +15,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use super::stall::Stall;
 
 /// After a failed accept (no file descriptors left) the loop rests this long.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+/// When the gate closes, a new connection has this long to send its first request.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Bounds of a listener.
 #[derive(Debug, Clone, Copy)]
@@ -95,17 +99,28 @@ pub async fn serve_listener<A: Answer>(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = gate.closed() => return,
+            () = gate.closed() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                // Small frames must leave at once; a failure here only costs latency.
-                let _ = stream.set_nodelay(true);
-                tokio::spawn(serve_io(stream, Arc::clone(&answer), limits, gate.clone()));
-            }
+            Ok((stream, _)) => begin(stream, &answer, limits, &gate),
             Err(error) => rest_after(&error).await,
         }
     }
+    while let Some(stream) = last_in(&listener) {
+        begin(stream, &answer, limits, &gate);
+    }
+}
+
+fn begin<A: Answer>(stream: TcpStream, answer: &Arc<A>, limits: Limits, gate: &Gate) {
+    // Small frames must leave at once; a failure here only costs latency.
+    let _ = stream.set_nodelay(true);
+    tokio::spawn(serve_io(stream, Arc::clone(answer), limits, gate.clone()));
+}
+
+/// What clients see as connected already waits in the queue; closing it would reset them.
+fn last_in(listener: &TcpListener) -> Option<TcpStream> {
+    let accepted = listener.accept().now_or_never()?;
+    accepted.ok().map(|(stream, _)| stream)
 }
 
 async fn rest_after(error: &io::Error) {
@@ -117,6 +132,14 @@ async fn rest_after(error: &io::Error) {
     }
 }
 
+/// Waits until the gate is closing and the client has said something, or had its time to: a
+/// graceful shutdown ends a connection at once on which nothing was said yet, although its first
+/// request may be on the way.
+async fn last_word(gate: &mut Gate, spoke: &Notify) {
+    gate.closed().await;
+    let _ = timeout(LAST_WORD, spoke.notified()).await;
+}
+
 /// Serves one connection over any transport.
 pub async fn serve_io<A, I>(io: I, answer: Arc<A>, limits: Limits, mut gate: Gate)
 where
@@ -126,7 +149,10 @@ where
     let count = gate.open.fetch_add(1, Ordering::Relaxed);
     let crowded = count >= limits.connections;
     let open = Arc::clone(&gate.open);
+    let spoke = Arc::new(Notify::new());
+    let speaks = Arc::clone(&spoke);
     let service = service_fn(move |request| {
+        speaks.notify_one();
         let answer = Arc::clone(&answer);
         async move { Ok::<_, Infallible>(answer.answer(request, crowded).await) }
     });
@@ -139,7 +165,7 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = gate.closed() => {
+        () = last_word(&mut gate, &spoke) => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection => ended,

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use gateway::listen::{Gate, serve_listener};
 use ledger::{Kind, UsageSource};
 use serde_json::Value;
 use sim::{Delay, Profile, ProviderSettings, Sim, SimSettings};
@@ -21,7 +22,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval, sleep, timeout};
 
-use crate::harness::{Ask, Live, Reply, ask, send};
+use crate::harness::{Ask, Live, Reply, Stage, ask, send};
 
 /// Nothing that is waited for takes longer, on however busy a machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -296,6 +297,26 @@ async fn sigterm_cuts_no_stream_and_the_books_on_disk_are_complete() {
     assert!(entries.iter().all(|entry| as_told(entry.kind, entry.usage_source)));
     let booked: i64 = entries.iter().map(|entry| entry.cost.as_nanousd()).sum();
     assert_eq!(booked, sim.bill().total_nanousd, "to the nano-dollar what the provider charges");
+}
+
+#[tokio::test]
+async fn who_was_connected_when_the_listener_closed_is_still_answered() {
+    let stage = Stage::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let waiting = join_all((0..20).map(|_| TcpStream::connect(addr))).await;
+    let (close, gate) = Gate::new();
+    close.send(true).unwrap();
+    // The listener closes before it has accepted anybody.
+    serve_listener(listener, stage.app.data(), stage.app.limits(), gate).await;
+    assert!(TcpStream::connect(addr).await.is_err());
+    for stream in waiting {
+        let live = send(stream.unwrap(), &ask("pair")).await;
+        assert_eq!(live.headers["connection"], "close");
+        live.whole().await.assert_complete();
+    }
+    close.closed().await;
+    stage.quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
