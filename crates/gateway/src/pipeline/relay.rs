@@ -216,7 +216,7 @@ fn pieces(core: Arc<Core>, mut open: Open, opening: Opening) -> Pieces {
             Err(lapse) => {
                 let along = feed.take_along();
                 drop(feed);
-                for await piece in broken(core, open, index, lapse.interrupted(), along) {
+                for await piece in broken(core, open, index, lapse.interrupted(), along, pace) {
                     yield piece;
                 }
             }
@@ -232,6 +232,7 @@ fn broken(
     index: usize,
     lapse: Lapse,
     along: Option<Along>,
+    mut pace: Pace,
 ) -> Pieces {
     Box::pin(async_stream::stream! {
         settle::lapsed(&core, &mut open, index, &lapse, true);
@@ -240,7 +241,18 @@ fn broken(
         if let Some(along) = along {
             let mut rest = Continuation::new(&core, &mut open, along);
             loop {
-                match rest.next(&core, &mut open).await {
+                let piece = {
+                    let mut next = std::pin::pin!(rest.next(&core, &mut open));
+                    loop {
+                        match timeout_at(pace.said + pace.every, next.as_mut()).await {
+                            Ok(piece) => break piece,
+                            Err(_) => yield KEEP_ALIVE,
+                        }
+                        pace.said = Instant::now();
+                    }
+                };
+                pace.said = Instant::now();
+                match piece {
                     Piece::Bytes(bytes) => {
                         open.bytes_out += bytes.len() as u64;
                         yield bytes;

@@ -359,3 +359,35 @@ async fn time_that_is_up_is_up_for_the_continuation_as_well() {
     assert_eq!(reply.elapsed.as_secs(), 12);
     stage.quiet().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_hears_that_its_answer_is_being_continued() {
+    let top = "timeouts: { keep_alive_every: 2s }".to_owned();
+    let stage = Setup { top, ..setup("openai_chat", "openai_chat") }.start().await;
+    let whole = uncut(&stage, "other").await;
+    stage.script(vec![Rule::always("f23:40").at("a"), Rule::always("f12:4500ms").at("b")]);
+    let reply = stage.ask(&streamed("to-anew")).await;
+    assert_one_stream(&reply);
+    assert_eq!(reply.text(), whole);
+    assert_eq!(reply.elapsed.as_millis(), 14_500);
+    // Nothing was said for ten seconds of A's silence and then for four and a half of B's.
+    let heard = reply.raw().matches(": keep-alive\n\n").count();
+    assert!((6..=7).contains(&heard), "{heard} comments");
+    stage.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_reasoning_is_no_plain_text() {
+    let row = "input: $1, output: $2, context: 100000, max_output: 4096";
+    let base = setup("anthropic_messages", "openai_chat");
+    let models = format!("{}, m-think: {{ {row} }}", base.models);
+    let groups =
+        "  thinks: { deployments: [a/m-think, b/m], failover: { mid_stream: continue } }\n";
+    let groups = [&base.groups, groups].concat();
+    let stage = Setup { models, groups, ..base }.start().await;
+    stage.fault("f21:30");
+    let reply = stage.ask(&streamed("thinks")).await;
+    assert_honest_end(&reply, "stream_interrupted");
+    assert_eq!(stage.counts(), (1, 0));
+    stage.quiet().await;
+}
