@@ -15,6 +15,9 @@ use crate::scan::{Fault, Kind, Scanner, Skipped};
 /// More top-level fields than any real request has; bounds the search for duplicates.
 pub const MAX_FIELDS: usize = 1024;
 
+/// As many top-level fields as nearly every request has at most; room for them is made at once.
+const USUAL_FIELDS: usize = 16;
+
 /// What a chat request says about itself. All spans are byte offsets into the body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChatPeek {
@@ -205,7 +208,11 @@ fn scan_chat(body: &[u8]) -> Result<ChatPeek, Stop> {
         scanner.end()?;
         return Err(Stop::Refused(PeekError::NotAnObject));
     }
-    let mut peek = ChatPeek { first_field_at: scanner.position() + 1, ..ChatPeek::default() };
+    let mut peek = ChatPeek {
+        first_field_at: scanner.position() + 1,
+        members: Vec::with_capacity(USUAL_FIELDS),
+        ..ChatPeek::default()
+    };
     scanner.object(|scanner, key| {
         let name = key.unescaped();
         let value = scanner.skip()?;
@@ -247,7 +254,7 @@ struct Value<'s, 'a> {
 
 impl Value<'_, '_> {
     fn text(&self) -> &str {
-        self.scanner.slice(&self.skipped.span)
+        std::str::from_utf8(self.scanner.slice(&self.skipped.span)).unwrap_or_default()
     }
 
     fn span(&self) -> Range<usize> {
@@ -396,7 +403,7 @@ fn response_format(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Sto
     let mut text = false;
     value.at().object(|scanner, key| {
         let member = scanner.skip()?;
-        text |= key.unescaped() == "type" && scanner.slice(&member.span) == "\"text\"";
+        text |= *key.bytes() == *b"type" && scanner.slice(&member.span) == b"\"text\"";
         Ok::<(), Stop>(())
     })?;
     peek.structured = !text;
@@ -410,7 +417,7 @@ fn modalities(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
     }
     value.at().array(|scanner, _| {
         let element = scanner.skip()?;
-        peek.audio |= scanner.slice(&element.span) == "\"audio\"";
+        peek.audio |= scanner.slice(&element.span) == b"\"audio\"";
         Ok::<(), Stop>(())
     })
 }
@@ -420,7 +427,7 @@ fn metadata(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
         return Ok(());
     }
     value.at().object(|scanner, key| {
-        if key.unescaped() == "feature" && scanner.kind() == Kind::String {
+        if *key.bytes() == *b"feature" && scanner.kind() == Kind::String {
             peek.feature = Some(scanner.string()?.unescaped().into_owned());
         } else {
             scanner.skip()?;
@@ -443,7 +450,7 @@ fn stream_options(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop
     };
     value.at().object(|scanner, key| {
         let member = scanner.skip()?;
-        if key.unescaped() != "include_usage" {
+        if *key.bytes() != *b"include_usage" {
             return Ok(());
         }
         if options.include_usage_at.is_some() {
@@ -451,9 +458,9 @@ fn stream_options(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop
             return Err(Stop::Refused(PeekError::DuplicateKey { key }));
         }
         options.include_usage = match scanner.slice(&member.span) {
-            "null" => None,
-            "true" => Some(true),
-            "false" => Some(false),
+            b"null" => None,
+            b"true" => Some(true),
+            b"false" => Some(false),
             _ => return wrong("stream_options.include_usage", "true, false or null"),
         };
         options.include_usage_at = Some(member.span);

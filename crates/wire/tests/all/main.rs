@@ -11,6 +11,8 @@ mod join;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod meter;
+#[cfg(test)]
 mod openai_chat;
 #[cfg(test)]
 mod openai_recorded;

@@ -35,7 +35,7 @@ impl Meter for ChunkMeter {
         let mut seen = note.seen;
         seen.content_bytes += note.reasoning.max(note.reasoning_content);
         seen.content |= seen.content_bytes > 0;
-        seen.usage = note.usage.and_then(|at| usage::of_text(scanner.slice(&at), &self.quirks));
+        seen.usage = note.usage.and_then(|at| usage::of_slice(scanner.slice(&at), &self.quirks));
         seen.usage_only = note.choices == Some(0) && seen.usage.is_some();
         if note.may_be_error {
             seen.error = error(data);
@@ -70,8 +70,8 @@ fn error(data: &[u8]) -> Option<crate::error::Reported> {
 }
 
 fn chunk(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
-    scanner.object(|scanner, key| match &*key.unescaped() {
-        "choices" if scanner.kind() == Kind::Array => {
+    scanner.object(|scanner, key| match &*key.bytes() {
+        b"choices" if scanner.kind() == Kind::Array => {
             let mut count = 0;
             scanner.array(|scanner, _| {
                 count += 1;
@@ -80,18 +80,18 @@ fn chunk(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
             note.choices = Some(count);
             Ok(())
         }
-        "usage" => {
+        b"usage" => {
             let object = scanner.kind() == Kind::Object;
             let skipped = scanner.skip()?;
             note.usage = object.then_some(skipped.span);
             Ok(())
         }
-        "error" => {
+        b"error" => {
             note.may_be_error |= scanner.kind() != Kind::Null;
             scanner.pass()
         }
-        "object" if scanner.kind() == Kind::String => {
-            note.may_be_error |= scanner.string()?.raw == "error";
+        b"object" if scanner.kind() == Kind::String => {
+            note.may_be_error |= *scanner.string()?.bytes() == *b"error";
             Ok(())
         }
         _ => scanner.pass(),
@@ -103,9 +103,9 @@ fn choice(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
     if scanner.kind() != Kind::Object {
         return scanner.pass();
     }
-    scanner.object(|scanner, key| match (&*key.unescaped(), scanner.kind()) {
-        ("delta" | "message", Kind::Object) => delta(scanner, note),
-        ("finish_reason", Kind::String) => {
+    scanner.object(|scanner, key| match (&*key.bytes(), scanner.kind()) {
+        (b"delta" | b"message", Kind::Object) => delta(scanner, note),
+        (b"finish_reason", Kind::String) => {
             note.seen.stop = Some(finish::reason(&scanner.string()?.unescaped()));
             Ok(())
         }
@@ -115,24 +115,24 @@ fn choice(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
 
 fn delta(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
     scanner.object(|scanner, key| {
-        match (&*key.unescaped(), scanner.kind()) {
-            ("content" | "refusal", Kind::String) => {
+        match (&*key.bytes(), scanner.kind()) {
+            (b"content" | b"refusal", Kind::String) => {
                 note.seen.content_bytes += scanner.string()?.unescaped_len();
             }
-            ("reasoning_content", Kind::String) => {
+            (b"reasoning_content", Kind::String) => {
                 note.reasoning_content += scanner.string()?.unescaped_len();
             }
-            ("reasoning", Kind::String) => note.reasoning += scanner.string()?.unescaped_len(),
-            ("tool_calls", Kind::Array) => scanner.array(|scanner, _| {
+            (b"reasoning", Kind::String) => note.reasoning += scanner.string()?.unescaped_len(),
+            (b"tool_calls", Kind::Array) => scanner.array(|scanner, _| {
                 note.seen.content = true;
                 texts(scanner, note)
             })?,
-            ("function_call" | "audio", Kind::Object) => {
+            (b"function_call" | b"audio", Kind::Object) => {
                 note.seen.content = true;
                 texts(scanner, note)?;
             }
             // Parts, such as Mistral's thinking.
-            ("content", Kind::Array) => texts(scanner, note)?,
+            (b"content", Kind::Array) => texts(scanner, note)?,
             _ => scanner.pass()?,
         }
         Ok(())
@@ -143,11 +143,11 @@ fn delta(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
 fn texts(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
     match scanner.kind() {
         Kind::Object => scanner.object(|scanner, key| {
-            match (&*key.unescaped(), scanner.kind()) {
-                ("text" | "thinking" | "arguments" | "name" | "transcript", Kind::String) => {
+            match (&*key.bytes(), scanner.kind()) {
+                (b"text" | b"thinking" | b"arguments" | b"name" | b"transcript", Kind::String) => {
                     note.seen.content_bytes += scanner.string()?.unescaped_len();
                 }
-                ("function" | "thinking", Kind::Object | Kind::Array) => {
+                (b"function" | b"thinking", Kind::Object | Kind::Array) => {
                     texts(scanner, note)?;
                 }
                 _ => scanner.pass()?,

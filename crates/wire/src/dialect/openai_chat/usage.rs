@@ -48,8 +48,8 @@ struct OutputDetails {
 }
 
 /// Reads a usage object in JSON text; `None` when it is no object, or says nothing.
-pub(super) fn of_text(text: &str, quirks: &Quirks) -> Option<Usage> {
-    serde_json::from_str::<Wire>(text).ok().and_then(|wire| normalised(&wire, quirks))
+pub(super) fn of_slice(text: &[u8], quirks: &Quirks) -> Option<Usage> {
+    serde_json::from_slice::<Wire>(text).ok().and_then(|wire| normalised(&wire, quirks))
 }
 
 /// Reads a usage object; `None` when it is no object, or says nothing.
