@@ -1,8 +1,8 @@
 //! Whether text is UTF-8, asked once for the whole of it.
 //!
-//! The standard check of ASCII is several times as fast as the standard check of UTF-8, and most
-//! JSON is ASCII but for a few places. So the text is looked at in windows, and only the windows
-//! with other bytes in them are decoded.
+//! Of plain ASCII, the standard check for ASCII takes about half the time of the standard check for
+//! UTF-8, and most JSON is ASCII but for a few places. So the text is looked at in windows, and only
+//! the windows with other bytes in them are decoded. Text that is foreign throughout gains nothing.
 
 /// Long enough that a window costs little, short enough that one foreign letter costs little.
 const WINDOW: usize = 512;
