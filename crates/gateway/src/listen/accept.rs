@@ -154,7 +154,8 @@ where
     let service = service_fn(move |request| {
         speaks.notify_one();
         let answer = Arc::clone(&answer);
-        async move { Ok::<_, Infallible>(answer.answer(request, crowded).await) }
+        // Boxed, so that an open stream's connection does not keep room for the answering.
+        Box::pin(async move { Ok::<_, Infallible>(answer.answer(request, crowded).await) })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -113,7 +113,8 @@ impl Exchange {
             principal: crate::pipeline::admit::anonymous(),
             group: None,
             deadline: arrived + total,
-            attempts: Vec::new(),
+            // Most requests need one attempt, and an open stream keeps what it has.
+            attempts: Vec::with_capacity(1),
             skipped: Vec::new(),
             first_content: None,
             bytes_out: 0,
@@ -152,6 +153,7 @@ impl Exchange {
     pub fn release_body(&mut self) {
         self.body = Bytes::new();
         self.request = OnceLock::new();
+        self.peek.members = Vec::new();
     }
 
     /// The clocks of its group.

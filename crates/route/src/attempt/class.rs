@@ -121,7 +121,7 @@ impl Class {
             Self::NotFound => row(Ignored, Safe, Way::Elsewhere),
             Self::ClientError => row(Ignored, Never, Way::Stop(StopReason::Final)),
             Self::ServerError500 => row(Failure, Uncertain, Way::Same),
-            Self::Reset => row(Failure, Uncertain, Way::Same),
+            Self::Reset => row(Failure, Uncertain, Way::Other),
             Self::Server => row(Failure, Uncertain, Way::Other),
             Self::Overloaded => row(Failure, Safe, Way::Other),
             Self::Connect => row(Failure, Safe, Way::Other),

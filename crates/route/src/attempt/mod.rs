@@ -6,9 +6,9 @@
 //!
 //! - Fallback is immediate. Waiting before a *different* deployment helps nobody.
 //! - A retry comes at most once in a request (`Policy::retries`), inside the retry budget, after a
-//!   random 50-500 ms, so that a crowd that failed together does not return together. A 500 or a
-//!   connection reset is retried where it happened, since both are mostly the bad luck of one
-//!   backend behind a balancer; any other failure is retried only when there is nowhere else to go.
+//!   random 50-500 ms, so that a crowd that failed together does not return together. A 500 is
+//!   retried where it happened, since it is mostly the bad luck of one backend behind a balancer;
+//!   any other failure, a reset included, is retried only when there is nowhere else to go.
 //! - A wait the upstream asked for is granted only if it is shorter than `retry_after_patience`, and
 //!   never cut short: without that patience we move on or stop.
 //! - What the client did wrong stays wrong elsewhere: stop. Prompts that are too long or refused go

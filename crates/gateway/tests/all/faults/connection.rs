@@ -127,15 +127,11 @@ async fn f06_a_handshake_that_stalls_falls_back_after_two_seconds() {
     fails_in_tls(stalled, (2_000, 2_100), "upstream_connect_timeout", "connect_timeout").await;
 }
 
-/// A reset before the first byte is tried once more at the same place, since behind a balancer it
-/// is mostly one backend's bad luck.
 #[tokio::test(start_paused = true)]
-async fn f07_a_reset_before_the_first_byte_is_retried_once_and_falls_back() {
+async fn f07_a_reset_before_the_first_byte_falls_back_at_once() {
     Row {
         fault: "f07",
         reason: "reset",
-        tries: 2,
-        within: (50, 550),
         solo: (502, "upstream_error", "upstream_reset"),
         ..Row::UNCERTAIN
     }
@@ -147,9 +143,9 @@ async fn f07_a_reset_before_the_first_byte_is_retried_once_and_falls_back() {
 async fn f07_a_reset_before_anything_was_sent_costs_nothing() {
     let stage = Setup::a_is(MemoryPeer::ResetAtOnce).start().await;
     let reply = stage.ask(&ask("pair")).await;
-    reply.assert_from_b("reset", "3");
+    reply.assert_from_b("reset", "2");
     stage.quiet().await;
     let booked = stage.books.entries();
     assert_eq!(booked[0].kind.name(), "released", "{booked:?}");
-    assert_eq!(stage.strikes("a"), 2);
+    assert_eq!(stage.strikes("a"), 1);
 }

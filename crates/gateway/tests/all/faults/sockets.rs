@@ -84,7 +84,7 @@ async fn f06_a_handshake_that_stalls_falls_back_after_two_seconds() {
 async fn f07_a_reset_at_once_falls_back() {
     let resetting = reset_on_accept().await.unwrap();
     let stage = at(format!("http://{}", resetting.addr)).start().await;
-    falls_back(&stage, "reset", "3", Duration::ZERO).await;
+    falls_back(&stage, "reset", "2", Duration::ZERO).await;
     let kinds: Vec<_> = stage.books.entries().iter().map(|entry| entry.kind.name()).collect();
     assert!(
         kinds.iter().all(|kind| ["released", "uncertain", "final"].contains(kind)),
