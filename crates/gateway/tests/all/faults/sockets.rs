@@ -37,7 +37,7 @@ async fn f01_a_port_without_listener_falls_back() {
     let reply = stage.ask(&ask("solo")).await;
     assert_eq!(reply.error().2, "upstream_connect_failed");
     stage.quiet().await;
-    assert_eq!(stage.strikes("a"), 4);
+    assert_eq!(stage.strikes("a"), 2);
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn f07_a_reset_at_once_falls_back() {
         kinds.iter().all(|kind| ["released", "uncertain", "final"].contains(kind)),
         "{kinds:?}"
     );
-    assert_eq!(stage.strikes("a"), 4);
+    assert_eq!(stage.strikes("a"), 2);
 }
 
 #[tokio::test]
