@@ -15,6 +15,8 @@ mod meter;
 #[cfg(test)]
 mod openai_chat;
 #[cfg(test)]
+mod openai_chat_laws;
+#[cfg(test)]
 mod openai_recorded;
 #[cfg(test)]
 mod peek;
