@@ -260,8 +260,9 @@ impl Course {
             }
             Step::Resend => Some(Leg { why: "retry", since, ..leg.clone() }),
             Step::Retry { delay } => {
-                sleep(delay).await;
+                // Kept by the exchange while it waits, since its client may leave meanwhile.
                 open.retry_token(token);
+                sleep(delay).await;
                 return Some(Leg { why: "retry", since: Some(Instant::now()), ..leg.clone() });
             }
             Step::NextCredential => {

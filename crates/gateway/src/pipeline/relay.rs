@@ -13,6 +13,7 @@ use futures_util::{FutureExt, Stream};
 use http::Response;
 use route::attempt::Class;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use wire::hub::Usage;
 
 use super::Core;
 use super::attempt::Crossing;
@@ -42,13 +43,8 @@ pub fn respond(
     match result {
         Err(failure) => refuse(&core, open, failure),
         Ok(Arrived::Whole { body, usage, content_bytes, malformed }) => {
-            let index = winner(&open);
-            if let Some(attempt) = open.attempts.get_mut(index) {
-                (attempt.usage, attempt.content_bytes) = (usage, content_bytes);
-            }
             open.malformed = malformed;
-            open.bytes_out = body.len() as u64;
-            settle::succeeded(&core, &mut open, index);
+            settle_whole(&core, &mut open, &body, usage, content_bytes);
             let response = reply::whole(&open, body);
             settle::finish(&core, open, &Ending::Answered);
             response
@@ -59,6 +55,21 @@ pub fn respond(
             Response::from_parts(parts, Body::Stream(pieces(core, open, *opening)))
         }
     }
+}
+
+fn settle_whole(
+    core: &Core,
+    open: &mut Open,
+    body: &Bytes,
+    usage: Option<Usage>,
+    content_bytes: u64,
+) {
+    let index = winner(open);
+    if let Some(attempt) = open.attempts.get_mut(index) {
+        (attempt.usage, attempt.content_bytes) = (usage, content_bytes);
+    }
+    open.bytes_out = body.len() as u64;
+    settle::succeeded(core, open, index);
 }
 
 /// Answers with an error.
@@ -75,7 +86,7 @@ pub fn refuse(core: &Core, open: Open, failure: Failure) -> Response<Body> {
 pub fn early(core: Arc<Core>, mut crossing: Crossing) -> Response<Body> {
     reply::events(Box::pin(async_stream::stream! {
         let every = core.snapshot.load().config.timeouts.keep_alive_every;
-        let (open, result) = loop {
+        let (mut open, result) = loop {
             yield KEEP_ALIVE;
             if let Ok(ended) = timeout_at(Instant::now() + every, &mut crossing).await {
                 break ended;
@@ -87,13 +98,17 @@ pub fn early(core: Arc<Core>, mut crossing: Crossing) -> Response<Body> {
                     yield piece;
                 }
             }
-            Ok(Arrived::Whole { body, .. }) => {
+            Ok(Arrived::Whole { body, usage, content_bytes, malformed }) => {
+                open.malformed = malformed;
+                settle_whole(&core, &mut open, &body, usage, content_bytes);
                 settle::finish(&core, open, &Ending::Answered);
                 yield body;
             }
             Err(failure) => {
-                yield Bytes::from((open.door.encode_stream_error)(&reply::problem(&failure, &open.id_text)));
+                let said = (open.door.encode_stream_error)(&reply::problem(&failure, &open.id_text));
+                open.bytes_out = said.len() as u64;
                 settle::finish(&core, open, &Ending::Refused(failure));
+                yield Bytes::from(said);
             }
         }
     }))
@@ -210,8 +225,10 @@ fn pieces(core: Arc<Core>, mut open: Open, opening: Opening) -> Pieces {
                 }
                 finish_reading(feed.into_body());
                 settle::succeeded(&core, &mut open, index);
-                yield last_words(&mut open, &closing);
+                let words = last_words(&mut open, &closing);
+                // Told first: clients hang up at the end mark, and this answer was not abandoned.
                 settle::finish(&core, open, &Ending::Answered);
+                yield words;
             }
             Err(lapse) => {
                 let along = feed.take_along();
@@ -260,9 +277,10 @@ fn broken(
                     Piece::Waiting => yield KEEP_ALIVE,
                     Piece::Complete { last, closing } => {
                         open.bytes_out += last.len() as u64;
-                        yield last;
-                        yield last_words(&mut open, &closing);
+                        let words = last_words(&mut open, &closing);
                         settle::finish(&core, open, &Ending::Answered);
+                        yield last;
+                        yield words;
                         return;
                     }
                     Piece::Failed => break,

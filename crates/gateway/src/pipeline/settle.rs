@@ -212,7 +212,8 @@ fn cool_down(core: &Core, attempt: &Attempt, lapse: &Lapse) {
 }
 
 /// Ends an exchange: whatever attempt is still open is settled, and the story is told.
-pub fn finish(core: &Core, open: Open, ending: &Ending) -> Option<Box<Exchange>> {
+pub fn finish(core: &Core, mut open: Open, ending: &Ending) -> Option<Box<Exchange>> {
+    settle_open(core, &mut open);
     let exchange = open.close()?;
     core.states.active.end();
     tell::tell(core, &exchange, ending);
@@ -222,15 +223,23 @@ pub fn finish(core: &Core, open: Open, ending: &Ending) -> Option<Box<Exchange>>
 /// The settling task: ends the exchanges whose client went away.
 pub async fn sweep(core: Arc<Core>, mut abandoned: UnboundedReceiver<Box<Exchange>>) {
     while let Some(exchange) = abandoned.recv().await {
-        let mut open = Open::new(*exchange, core.abandoned.clone());
-        for index in 0..open.attempts.len() {
-            let still_open = open.attempts.get(index).is_some_and(|attempt| attempt.shot.is_some());
-            if still_open {
-                let delivered = open.bytes_out > 0;
-                lapsed(&core, &mut open, index, &Lapse::new(Cause::ClientGone), delivered);
-            }
-        }
+        let open = Open::new(*exchange, core.abandoned.clone());
         finish(&core, open, &Ending::Abandoned);
+    }
+}
+
+/// Settles the attempts that nobody waits for any more, and gives back the share of the retry
+/// budget that no attempt has taken over.
+fn settle_open(core: &Core, open: &mut Open) {
+    for index in 0..open.attempts.len() {
+        let still_open = open.attempts.get(index).is_some_and(|attempt| attempt.shot.is_some());
+        if still_open {
+            let delivered = open.bytes_out > 0;
+            lapsed(core, open, index, &Lapse::new(Cause::ClientGone), delivered);
+        }
+    }
+    if let Some(token) = open.take_retry_token() {
+        core.states.retries.give_back(token);
     }
 }
 

@@ -215,6 +215,17 @@ async fn a_client_that_leaves_before_the_first_token_cancels_the_upstream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_before_a_retry_keeps_nothing_of_its_budget() {
+    let stage = Stage::with_fault("f18").await;
+    let wait = Duration::from_millis(40);
+    let left = tokio::time::timeout(wait, stage.begin(&ask("pair"))).await;
+    assert!(left.is_err(), "a retry comes after 50 ms at the soonest");
+    stage.quiet().await;
+    assert_eq!(stage.attempts(), words(&[("a/m", "5xx", "uncertain")]));
+    assert_eq!(stage.last_request()["status"], 499);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_after_early_headers_cancels_the_upstream() {
     let stage = early().start().await;
     stage.fault("f10");

@@ -362,6 +362,10 @@ impl Stage {
         if self.app.core.states.active.get() != 0 {
             return Err("a request is under way".to_owned());
         }
+        let retries = self.app.core.states.retries.in_flight();
+        if retries != 0 {
+            return Err(format!("{retries} shares of the retry budget are out"));
+        }
         let running = self.sim.journal().into_iter().find(|e| e.ending == sim::Ending::Running);
         if let Some(entry) = running {
             return Err(format!("an upstream was not cancelled: {entry:?}"));
