@@ -445,6 +445,7 @@ fn claim(open: &Exchange, lane: &Lane, index: usize) -> Claim {
 fn record(lane: &Lane, why: &'static str) -> AttemptRecord {
     AttemptRecord {
         deployment: Arc::clone(&lane.id),
+        listed: lane.listed,
         provider: Arc::clone(&lane.provider),
         model: Arc::clone(&lane.model),
         region: Arc::clone(&lane.region),

@@ -60,6 +60,8 @@ pub struct Group {
 pub struct Lane {
     /// `provider/model`.
     pub id: Arc<str>,
+    /// Configuration or catalog name its model; otherwise only a client does.
+    pub listed: bool,
     /// The provider's id.
     pub provider: Arc<str>,
     /// The id of the catalog's row it follows, for the table of errors.
@@ -211,12 +213,16 @@ impl Snapshot {
         if !self.config.open_catalog {
             return None;
         }
-        let (provider, model) = name.split_once('/')?;
+        let (provider, model) = name.split_once('/').filter(|(_, model)| is_name(model))?;
         let (_, provider) = self.config.provider(provider)?;
         if self.config.unknown_price == UnknownPrice::Refuse {
             return Some(Err(Unresolved::PriceUnknown));
         }
-        let lane = LaneTable::default().lane(provider, model, &self.config, &self.states);
+        // Clients can name any number of models: all that nobody lists share one state.
+        let state = self.states.lane(&Arc::from(format!("{}/*", provider.id)));
+        let id: Arc<str> = Arc::from(format!("{}/{model}", provider.id));
+        let lane = build_lane(id, state, provider, model, &self.config, &self.states);
+        let lane = Arc::new(Lane { listed: false, ..lane });
         Some(Ok(Arc::new(single(&self.config, lane))))
     }
 
@@ -248,6 +254,16 @@ impl Snapshot {
     pub fn knows(&self, name: &str) -> bool {
         self.names.contains_key(name)
     }
+}
+
+/// The longest model name that is passed on without anybody having listed it.
+const MAX_NAME: usize = 128;
+
+/// Whether a client's word may stand for a model: some dialects write it into a path, which must
+/// lead nowhere else.
+fn is_name(model: &str) -> bool {
+    let plain = |segment: &str| !matches!(segment, "" | "." | "..");
+    model.len() <= MAX_NAME && !model.contains(char::is_control) && model.split('/').all(plain)
 }
 
 fn ordered() -> &'static Strategy {
@@ -299,7 +315,8 @@ impl LaneTable {
         if let Some(lane) = self.by_id.get(&id) {
             return Arc::clone(lane);
         }
-        let lane = Arc::new(build_lane(Arc::clone(&id), provider, model, config, states));
+        let state = states.lane(&id);
+        let lane = Arc::new(build_lane(Arc::clone(&id), state, provider, model, config, states));
         self.by_id.insert(id, Arc::clone(&lane));
         lane
     }
@@ -312,6 +329,7 @@ const DEFAULT_CONTEXT: u64 = 128_000;
 
 fn build_lane(
     id: Arc<str>,
+    state: Arc<LaneState>,
     provider: &Provider,
     model: &str,
     config: &Config,
@@ -322,6 +340,7 @@ fn build_lane(
     let dialect =
         wire::dialect::find(&provider.dialect).unwrap_or(&wire::dialect::openai_chat::DIALECT);
     Lane {
+        listed: true,
         provider: Arc::from(provider.id.as_str()),
         vendor: Arc::from(provider.catalog_id.as_deref().unwrap_or(&provider.id)),
         model: Arc::from(known.map_or(model, |known| known.upstream_name(model))),
@@ -336,7 +355,7 @@ fn build_lane(
         prefill: facts.prefill,
         never_streams: provider.stream == UpstreamStream::Never,
         timeouts: provider.timeouts,
-        state: states.lane(&id),
+        state,
         breaker: states.breaker(provider, config.breaker),
         dialect,
         id,

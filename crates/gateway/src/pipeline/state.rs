@@ -1,7 +1,8 @@
 //! What outlives a configuration: breakers, cooldowns, load and latency, shared by key.
 //!
 //! A reload asks here first, so unchanged providers keep their state. Keys are never removed: their
-//! number is bounded by the providers and models an operator ever configured in one run.
+//! number is bounded by the providers and models an operator ever configured in one run. Models that
+//! only a client has named share one key a provider.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};

@@ -1,7 +1,7 @@
 //! The metrics in Prometheus' text form, fed from the request records.
 //!
-//! Labels are bounded: model names that we do not know become `other`, providers and deployments
-//! come from the configuration. Names and help texts stand in [`Metrics::new`], one line each.
+//! Labels are bounded: models and deployments that only a client has named become `other`,
+//! providers come from the configuration. Names and help texts stand in [`Metrics::new`], one line each.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -198,7 +198,7 @@ impl Metrics {
         let labels = RequestLabels {
             model: Label(Arc::clone(&record.model_label)),
             provider: last.map_or_else(none, |a| Label(Arc::clone(&a.provider))),
-            deployment: last.map_or_else(none, |a| Label(Arc::clone(&a.deployment))),
+            deployment: last.map_or_else(none, |a| Label(a.label(&a.deployment))),
             status: record.status,
         };
         self.requests.get_or_create(&labels).inc();
@@ -241,11 +241,8 @@ impl Metrics {
 
     /// Counts one fallback.
     pub fn fallback(&self, record: &FallbackRecord<'_>) {
-        let labels = FallbackLabels {
-            from: Label(Arc::clone(record.from)),
-            to: Label(Arc::clone(record.to)),
-            reason: record.reason,
-        };
+        let [from, to] = record.labels.clone().map(Label);
+        let labels = FallbackLabels { from, to, reason: record.reason };
         self.fallbacks.get_or_create(&labels).inc();
         if let Some(decision) = record.decision_us {
             self.decisions.observe(seconds(decision));
@@ -270,7 +267,7 @@ impl Metrics {
 fn lane_labels(attempt: &AttemptRecord) -> LaneLabels {
     LaneLabels {
         provider: Label(Arc::clone(&attempt.provider)),
-        model: Label(Arc::clone(&attempt.model)),
+        model: Label(attempt.label(&attempt.model)),
     }
 }
 

@@ -79,6 +79,9 @@ fn is_zero(value: &u32) -> bool {
 pub struct AttemptRecord {
     /// `provider/model`.
     pub deployment: Arc<str>,
+    /// Whether its name is one we know, and so safe as a metric label.
+    #[serde(skip)]
+    pub listed: bool,
     /// The provider's id.
     pub provider: Arc<str>,
     /// The upstream's model name.
@@ -113,6 +116,14 @@ pub struct AttemptRecord {
     pub cost_nanousd: i64,
 }
 
+impl AttemptRecord {
+    /// This name of the deployment as a metric label: `other` where only a client has named it.
+    #[must_use]
+    pub fn label(&self, name: &Arc<str>) -> Arc<str> {
+        if self.listed { Arc::clone(name) } else { Arc::from("other") }
+    }
+}
+
 /// One step from a deployment to another.
 #[derive(Debug, Clone, Serialize)]
 pub struct FallbackRecord<'a> {
@@ -124,6 +135,9 @@ pub struct FallbackRecord<'a> {
     pub from: &'a Arc<str>,
     /// The deployment tried next.
     pub to: &'a Arc<str>,
+    /// Both as metric labels.
+    #[serde(skip)]
+    pub labels: [Arc<str>; 2],
     /// Why the first failed.
     pub reason: &'static str,
     /// How many attempts the request took up to and with this one.
@@ -145,6 +159,7 @@ impl RequestRecord {
                 requested_model: &self.requested_model,
                 from: &from.deployment,
                 to: &to.deployment,
+                labels: [from.label(&from.deployment), to.label(&to.deployment)],
                 reason: from.outcome,
                 attempt: number + 2,
                 decision_us: to.decision_us,

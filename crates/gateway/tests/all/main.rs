@@ -27,4 +27,7 @@ mod reference;
 mod refused;
 
 #[cfg(test)]
+mod unlisted;
+
+#[cfg(test)]
 mod lifecycle;
