@@ -146,9 +146,8 @@ where
     A: Answer,
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let count = gate.open.fetch_add(1, Ordering::Relaxed);
-    let crowded = count >= limits.connections;
-    let open = Arc::clone(&gate.open);
+    let seat = Seat(Arc::clone(&gate.open));
+    let crowded = seat.0.fetch_add(1, Ordering::Relaxed) >= limits.connections;
     let spoke = Arc::new(Notify::new());
     let speaks = Arc::clone(&spoke);
     let service = service_fn(move |request| {
@@ -175,8 +174,17 @@ where
             }
         }
     };
-    open.fetch_sub(1, Ordering::Relaxed);
+    drop(seat);
     if let Err(error) = ended {
         tracing::debug!(%error, "connection");
+    }
+}
+
+/// A connection's place in the count, which is free again even if an answer panics.
+struct Seat(Arc<AtomicUsize>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

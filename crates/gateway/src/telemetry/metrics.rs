@@ -98,8 +98,6 @@ pub struct Metrics {
     reloads: Family<ResultLabels, Counter>,
     /// Requests under way.
     pub in_flight: Gauge,
-    /// Client connections open.
-    pub connections: Gauge,
 }
 
 fn duration_histogram() -> Histogram {
@@ -134,7 +132,6 @@ impl Metrics {
             breakers: Family::default(),
             reloads: Family::default(),
             in_flight: Gauge::default(),
-            connections: Gauge::default(),
         };
         metrics.registered()
     }
@@ -176,7 +173,6 @@ impl Metrics {
         r.register("breaker_state", "0 closed, 1 half-open, 2 open", self.breakers.clone());
         r.register("config_reloads", "Configuration reloads", self.reloads.clone());
         r.register("requests_in_flight", "Requests under way", self.in_flight.clone());
-        r.register("connections", "Client connections open", self.connections.clone());
         self
     }
 
