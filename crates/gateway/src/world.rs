@@ -40,12 +40,6 @@ impl World {
         Tick::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// The instant of a tick.
-    #[must_use]
-    pub fn instant(&self, tick: Tick) -> Instant {
-        self.origin + std::time::Duration::from_nanos(tick.nanos())
-    }
-
     /// Milliseconds since 1970 at a monotonic instant.
     #[must_use]
     pub fn unix_ms(&self, at: Instant) -> i64 {

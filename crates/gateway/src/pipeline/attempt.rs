@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use http::{HeaderName, HeaderValue, Method};
 use ledger::Claim;
-use route::{Admission, Choices, Outcome, Policy, Progress, Step, StopReason};
+use route::{Admission, Choices, Outcome, Policy, Progress, Step, StopReason, Tick};
 use tokio::time::{Instant, sleep, timeout};
 use wire::dialect::Target;
 use wire::hub::Request;
@@ -89,7 +89,9 @@ async fn run(core: &Arc<Core>, open: &mut Open, plan: Plan) -> Result<Arrived, F
             Err(Halt::Refused(failure)) => return Err(failure),
             Err(Halt::BreakerOpen) => {
                 open.skipped.push((Arc::clone(&current.planned.lane.id), "breaker_open"));
-                leg = course.next_lane(core, current.why, current.since);
+                // Nothing was sent there: whoever is next begins the request, or is fallen back to.
+                let why = if last.is_none() { "first" } else { "fallback" };
+                leg = course.next_lane(core, why, current.since);
                 continue;
             }
         };
@@ -148,6 +150,10 @@ impl Course {
         None
     }
 
+    fn is_lane_left(&self, now: Tick) -> bool {
+        self.lanes.iter().any(|planned| plan::blocked(&planned.lane, now).is_none())
+    }
+
     async fn run_leg(
         &mut self,
         core: &Arc<Core>,
@@ -190,13 +196,13 @@ impl Course {
     /// When a second attempt may start beside the first, if this route hedges.
     fn hedge_after(&self, core: &Core, open: &Open, leg: &Leg) -> Option<std::time::Duration> {
         let hedge = &self.plan.group.failover.hedge;
+        let now = core.world.tick(Instant::now());
         if !hedge.enabled
-            || self.lanes.is_empty()
+            || !self.is_lane_left(now)
             || !open.attempts.iter().all(|a| a.record.why != "hedge")
         {
             return None;
         }
-        let now = core.world.tick(Instant::now());
         Some(leg.planned.lane.state.ttft.hedge_after(now, hedge.after))
     }
 
@@ -238,7 +244,7 @@ impl Course {
         let credential = lane.free_credential(now, Some(leg.credential));
         let token = core.states.retries.try_take(core.states.active.get());
         let choices = Choices {
-            other_deployment: self.lanes.iter().any(|p| plan::blocked(&p.lane, now).is_none()),
+            other_deployment: self.is_lane_left(now),
             other_credential: credential.is_some(),
             context_fallback: !self.detoured && !self.plan.group.context_fallbacks.is_empty(),
             content_fallback: !self.detoured && !self.plan.group.content_fallbacks.is_empty(),

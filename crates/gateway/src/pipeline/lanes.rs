@@ -28,8 +28,6 @@ pub struct Snapshot {
     /// Names to groups: model groups, `provider/model` and bare model names.
     names: HashMap<Arc<str>, usize>,
     states: Arc<States>,
-    /// How many groups come from the configuration; the others stand for single deployments.
-    pub configured: usize,
 }
 
 /// A public model name with its deployments and rules.
@@ -147,13 +145,8 @@ impl Snapshot {
     /// Resolves a configuration.
     #[must_use]
     pub fn build(config: Config, states: &Arc<States>) -> Self {
-        let mut snapshot = Self {
-            groups: Vec::new(),
-            names: HashMap::new(),
-            states: Arc::clone(states),
-            configured: config.groups.len(),
-            config,
-        };
+        let mut snapshot =
+            Self { groups: Vec::new(), names: HashMap::new(), states: Arc::clone(states), config };
         let mut lanes = LaneTable::default();
         snapshot.add_groups(&mut lanes);
         if snapshot.config.open_catalog {

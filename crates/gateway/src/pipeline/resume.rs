@@ -104,7 +104,7 @@ impl Continuation {
     /// or has refused it.
     async fn start(&mut self, core: &Arc<Core>, open: &mut Open) -> bool {
         let limit = open.group.as_ref().map_or(3, |group| group.failover.max_attempts);
-        while (open.attempts.len() as u64) < u64::from(limit) {
+        while (open.attempts.len() as u64) < u64::from(limit) && Instant::now() < open.deadline {
             let Some((planned, prefill)) = self.lanes.pop_front() else { return false };
             let read = planned.timeouts.read;
             let partial = prefill.then_some(self.delivered.as_str());
