@@ -185,7 +185,7 @@ async fn refused(core: &Core, aim: &Aim, response: Response) -> Lapse {
         Ok(response) => error_body(response.body).await,
         Err(_) => Bytes::new(),
     };
-    let verdict = classify::classify(&Sighting {
+    let mut verdict = classify::classify(&Sighting {
         provider: &aim.lane.vendor,
         dialect: aim.lane.dialect.id,
         status,
@@ -193,6 +193,7 @@ async fn refused(core: &Core, aim: &Aim, response: Response) -> Lapse {
         body: &body,
         now_unix_ms: core.world.unix_ms(Instant::now()),
     });
+    verdict.reported = aim.lane.discreet(verdict.reported);
     Lapse::of_verdict(verdict, status)
 }
 
@@ -232,7 +233,7 @@ fn classifier(aim: &Aim, status: u16) -> Box<dyn Fn(&Reported) -> Lapse + Send +
     Box::new(move |reported| {
         let (class, wait) =
             classify::classify_reported(&lane.vendor, lane.dialect.id, status, reported);
-        Lapse::in_band(class, wait, reported.clone())
+        Lapse::in_band(class, wait, lane.discreet(reported.clone()))
     })
 }
 
@@ -434,7 +435,7 @@ fn judge(aim: &Aim, body: Bytes) -> Result<Arrived, Lapse> {
             .is_ok_and(|probe| probe.error.is_some_and(|error| error.get() != "null"));
     let answer = match (lane.dialect.decode_answer)(&body, &lane.quirks) {
         _ if has_error => {
-            let said = (lane.dialect.decode_error)(200, &body);
+            let said = lane.discreet((lane.dialect.decode_error)(200, &body));
             return Err(Lapse::new(Cause::ErrorIn200).detail(said.message));
         }
         Err(error) => return Err(Lapse::new(Cause::BadJson).detail(error.to_string())),

@@ -13,6 +13,7 @@ use route::{Strategy, Tick};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use wire::dialect::{Dialect, Quirks};
+use wire::error::Reported;
 
 use super::state::{BreakerCell, CredentialState, LaneState, States};
 use crate::config::{Config, Failover, Provider, Timeouts, UnknownPrice, UpstreamStream, nearest};
@@ -109,6 +110,18 @@ impl Lane {
         })
     }
 
+    /// What the upstream reported, without our credentials: some repeat in their errors the key
+    /// that they were sent.
+    #[must_use]
+    pub fn discreet(&self, mut reported: Reported) -> Reported {
+        for secret in self.credentials.iter().filter_map(Credential::secret) {
+            if reported.message.contains(secret) {
+                reported.message = reported.message.replace(secret, "[credential]");
+            }
+        }
+        reported
+    }
+
     /// Whether only rate limits set it aside: no credential was refused.
     #[must_use]
     pub fn is_limited(&self, now: Tick) -> bool {
@@ -130,6 +143,18 @@ pub struct Credential {
     pub headers: HeaderMap,
     /// Its cooldowns.
     pub state: Arc<CredentialState>,
+}
+
+/// A shorter credential is no secret, and may be a word of any sentence.
+const MIN_SECRET: usize = 8;
+
+impl Credential {
+    /// The secret that its headers carry.
+    fn secret(&self) -> Option<&str> {
+        let text = self.headers.values().find(|value| value.is_sensitive())?.to_str().ok()?;
+        let secret = text.strip_prefix("Bearer ").unwrap_or(text);
+        (secret.len() >= MIN_SECRET).then_some(secret)
+    }
 }
 
 /// Why a name could not be resolved.

@@ -108,6 +108,18 @@ async fn f17_a_refused_credential_falls_back_and_is_not_the_clients_fault() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn f17_a_credential_that_the_refusal_repeats_is_not_logged() {
+    // The simulator's sentence holds this word as others hold the key.
+    let keys_a = "api_keys: [provided]".to_owned();
+    let stage = Setup { keys_a, ..Setup::default() }.start().await;
+    stage.fault("f17");
+    stage.ask(&ask("solo")).await;
+    stage.quiet().await;
+    let said = &stage.last_request()["attempts"][0]["detail"];
+    assert_eq!(said, "Incorrect API key [credential].");
+}
+
 const SERVER: Row =
     Row { reason: "5xx", solo: (502, "upstream_error", "upstream_5xx"), ..Row::UNCERTAIN };
 
