@@ -431,10 +431,15 @@ fn asks_stream(open: &Exchange, lane: &Lane, want: Want) -> bool {
     want != Want::Whole || !never
 }
 
+/// No provider gives more alternatives (OpenAI's reference: `n` is at most 128); who asks for more
+/// is refused there, not by a reservation beyond all bounds.
+const MOST_ALTERNATIVES: u64 = 128;
+
 fn claim(open: &Exchange, lane: &Lane, index: usize) -> Claim {
     let input_bound = open.body.len() as u64;
     let asked = open.peek.max_completion_tokens.as_ref().or(open.peek.max_tokens.as_ref());
-    let output_bound = asked.map_or(lane.max_output, |asked| asked.value.min(lane.max_output));
+    let each = asked.map_or(lane.max_output, |asked| asked.value.min(lane.max_output));
+    let output_bound = each.saturating_mul(open.peek.n.unwrap_or(1).clamp(1, MOST_ALTERNATIVES));
     let usage = wire::hub::Usage { input: input_bound, output: output_bound, ..Default::default() };
     Claim {
         request_id: open.id,

@@ -142,6 +142,18 @@ async fn a_last_event_without_its_blank_line_does_not_swallow_what_follows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_reservation_covers_every_alternative() {
+    let stage = Stage::new().await;
+    for n in [1, 3] {
+        let asked = ask("solo").with("n", json!(n)).with("max_tokens", json!(200));
+        assert_eq!(stage.ask(&asked).await.status, 200);
+    }
+    stage.quiet().await;
+    let bounds: Vec<i64> = stage.books.entries().iter().map(|e| e.bound.as_nanousd()).collect();
+    assert_eq!(bounds[1] - bounds[0], 2 * 200 * 2_000, "at $2 a million");
+}
+
+#[tokio::test(start_paused = true)]
 async fn fields_that_nobody_knows_reach_the_provider_untouched() {
     let stage = Stage::new().await;
     let plain = ask("solo").with("x_mood", json!({ "warm": [1, null] }));
