@@ -3,6 +3,7 @@
 //! Four vendors in three dialects, each with its own pace and now and then a fault, so that fallbacks
 //! and breakers can be watched. The configuration is a file like any other, held as text below.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,9 +105,10 @@ pub fn configuration(vendors: &[(&str, SocketAddr)]) -> String {
     text
 }
 
-#[expect(clippy::print_stdout, reason = "the welcome is the command's output")]
 fn welcome(data: SocketAddr, admin: SocketAddr) {
-    println!(
+    // Whoever closed standard output does not want to read it.
+    let _ = writeln!(
+        std::io::stdout(),
         "weighbridge demo is ready: simulated OpenAI, Anthropic, Gemini and DeepSeek behind the real gateway.\n\
          No provider keys were needed; set OPENAI_API_KEY (or another provider's) to serve the real ones.\n\
          \n\

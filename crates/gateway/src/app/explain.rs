@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use catalog::Catalog;
+use catalog::{Catalog, Model};
 use tokio::time::Instant;
 use wire::dialect::openai_chat;
 use wire::peek;
@@ -77,13 +77,12 @@ fn told(open: &Open, plan: &plan::Plan) -> String {
 fn lane(open: &Open, planned: &plan::Planned) -> String {
     let lane = &planned.lane;
     let mut line = format!("{} ({})", lane.id, lane.dialect.id);
-    let (Some(known), Ok(request)) =
-        (Catalog::embedded().model(&lane.vendor, &lane.model), open.request())
-    else {
-        return line;
-    };
+    let Ok(request) = open.request() else { return line };
+    let undescribed = Model::undescribed(&lane.provider, &lane.model, lane.price.clone());
+    let known = Catalog::embedded().model(&lane.vendor, &lane.model).unwrap_or(&undescribed);
     let count = catalog::tokens::count_chat(request, known);
-    let output = request.max_tokens.unwrap_or(lane.max_output).min(lane.max_output);
+    let each = request.max_tokens.unwrap_or(lane.max_output).min(lane.max_output);
+    let output = each.saturating_mul(u64::from(request.n.unwrap_or(1).max(1)));
     let usage = wire::hub::Usage { input: count.tokens, output, ..Default::default() };
     let cost = catalog::cost(&lane.price, &usage);
     let kind = if count.exact { "exact" } else { "estimated" };

@@ -1,6 +1,6 @@
 //! Running the gateway: listeners, signals, draining.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,9 +63,38 @@ pub fn configuration(options: &ServeOptions) -> Result<Option<Config>, StartErro
             let read = |path: &std::path::Path| std::fs::read_to_string(path);
             config::load(path, &env, &read).map(Some).map_err(StartError::Config)
         }
-        None => Ok(config::from_environment(&env).ok()),
+        None => config::from_environment(&env).ok().map(placed).transpose(),
     }
 }
+
+/// Without a file, the addresses come from the environment as well, as in the demo.
+fn placed(mut config: Config) -> Result<Config, StartError> {
+    let server = &mut config.server;
+    for (name, place) in
+        [(LISTEN_ENV, &mut server.listen), (ADMIN_LISTEN_ENV, &mut server.admin_listen)]
+    {
+        let Ok(text) = std::env::var(name) else { continue };
+        *place = text.parse().map_err(|_| {
+            StartError::Other(format!(
+                "{name}: `{text}` is no address; write one like 127.0.0.1:4000"
+            ))
+        })?;
+    }
+    if !server.listen.ip().is_loopback() {
+        let text = format!(
+            "{LISTEN_ENV}: without keys of its own the gateway serves only this machine; write a \
+             configuration with `auth: {{ keys: [...] }}` to listen on {}",
+            server.listen
+        );
+        return Err(StartError::Other(text));
+    }
+    Ok(config)
+}
+
+/// The variable that says where clients connect, when no file does.
+pub const LISTEN_ENV: &str = "WEIGHBRIDGE_LISTEN";
+/// The variable that says where the admin listener is, when no file does.
+pub const ADMIN_LISTEN_ENV: &str = "WEIGHBRIDGE_ADMIN_LISTEN";
 
 /// A gateway with its listeners bound.
 pub struct Bound {
@@ -126,14 +155,27 @@ impl Bound {
     /// # Errors
     /// When the ledger's last entries cannot be written.
     pub async fn run(self, watch: Option<Watch>) -> io::Result<()> {
-        let Signals { mut stop, hangup } = self.signals;
+        let Signals { mut stop, mut hangup } = self.signals;
         let (close_data, data_gate) = Gate::new();
         let (close_admin, admin_gate) = Gate::new();
         let limits = self.app.limits();
         let data = tokio::spawn(serve_listener(self.data, self.app.data(), limits, data_gate));
         tokio::spawn(serve_listener(self.admin, self.app.admin(), limits, admin_gate));
-        let watching = watch.map(|watch| tokio::spawn(watch.run(self.app.clone(), hangup)));
-        stop.asked().await;
+        let watching = match watch {
+            Some(watch) => {
+                let watching = tokio::spawn(watch.run(self.app.clone(), hangup));
+                stop.asked().await;
+                Some(watching)
+            }
+            // Nothing to read again: the terminal is gone, and so are we.
+            None => {
+                tokio::select! {
+                    () = stop.asked() => {}
+                    _ = hangup.recv() => {}
+                }
+                None
+            }
+        };
         let server = self.app.core.snapshot.load().config.server.clone();
         self.app.health.set_ready(false);
         tracing::info!("stopping: no longer ready, draining");
@@ -171,7 +213,7 @@ async fn listen(addr: SocketAddr, key: &str) -> Result<TcpListener, StartError> 
         StartError::Other(match error.kind() {
             io::ErrorKind::AddrInUse => format!(
                 "{addr} is in use by another program. Stop it, or choose another address with `{key}` \
-                 in the configuration."
+                 in the configuration (without one: {LISTEN_ENV} and {ADMIN_LISTEN_ENV})."
             ),
             io::ErrorKind::PermissionDenied => {
                 format!("{addr} needs more rights. Choose a port above 1023 with `{key}`.")
@@ -230,5 +272,14 @@ fn announce(bound: &Bound) -> Result<(), StartError> {
     let providers: Vec<&str> = snapshot.config.providers.iter().map(|p| p.id.as_str()).collect();
     tracing::info!(providers = providers.join(","), models = snapshot.listed().len(), "loaded");
     tracing::info!("ready: http://{data}/v1 (admin: http://{admin})");
+    let first = snapshot.listed().into_iter().next();
+    if let (config::Auth::Open, Some(model)) = (&snapshot.config.auth, first) {
+        // Whoever closed standard output does not want to read it.
+        let _ = writeln!(
+            io::stdout(),
+            "curl http://{data}/v1/chat/completions -H 'Content-Type: application/json' -d \
+             '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
+        );
+    }
     Ok(())
 }

@@ -125,7 +125,7 @@ pub static KEYS: &[Key] = &[
     key("server", Kind::Section, "", "The listeners and their bounds."),
     key("server.listen", Kind::Address, "127.0.0.1:4000", "Where clients connect."),
     key("server.admin_listen", Kind::Address, "127.0.0.1:4001", "Where operators connect: health, metrics, administration."),
-    key("server.admin_token", Kind::Secret, "${WEIGHBRIDGE_ADMIN_TOKEN:-}", "The token of admin calls; generated into `data_dir/admin-token` when empty."),
+    key("server.admin_token", Kind::Secret, "${WEIGHBRIDGE_ADMIN_TOKEN:-}", "The token of admin calls, of which this version has none yet."),
     key("server.max_body", Kind::Size, "32MiB", "The longest request body."),
     key("server.max_head", Kind::Size, "32KiB", "The longest request head."),
     key("server.max_connections", Kind::Count { least: 1, most: 1_000_000 }, "10000", "The most client connections at once."),

@@ -71,7 +71,7 @@ codes! {
     JsonTooDeep "json_too_deep" 400 "invalid_request_error" Client
         "The request body is nested too deeply." "Nest at most 64 levels."
     RequestTooLarge "request_too_large" 413 "invalid_request_error" Client
-        "The request body is too large." "Send less, or raise `server.max_body_size`."
+        "The request body is too large." "Send less, or raise `server.max_body`."
     SlowBody "request_body_timeout" 408 "invalid_request_error" Client
         "The request body did not arrive in time." "Check the client's connection and send the body at once."
     UnsupportedEncoding "unsupported_encoding" 415 "invalid_request_error" Client

@@ -91,7 +91,8 @@ fn entered(parts: &Parts) -> Result<Door, Failure> {
         let message = format!("There is nothing at {} {path}.", parts.method);
         return Err(Failure::because(Code::UnknownPath, message));
     };
-    if parts.method != method {
+    let asked = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
+    if *asked != method {
         let message = format!("{path} takes {method}, not {}.", parts.method);
         return Err(Failure::because(Code::MethodNotAllowed, message));
     }

@@ -42,7 +42,7 @@ pub struct Inbound {
 #[derive(Debug)]
 pub struct Early {
     /// The request's id.
-    pub id: u128,
+    pub id: Arc<str>,
     /// When it arrived.
     pub arrived: Instant,
     /// What is wrong with it.
@@ -66,7 +66,7 @@ pub async fn accept(core: &Core, mut inbound: Inbound) -> Result<Open, Early> {
             // A body that was too slow has had its time.
             let usable = failure.code != Code::SlowBody
                 && leftover::discard(&inbound.headers, &mut inbound.body, limit).await;
-            Err(Early { id, arrived, failure, usable })
+            Err(Early { id: id_text(id, &inbound.headers), arrived, failure, usable })
         }
     }
 }
@@ -97,6 +97,7 @@ async fn read(
         core.world.chance(),
     );
     exchange.principal = principal;
+    exchange.id_text = id_text(id, &inbound.headers);
     Ok(exchange)
 }
 
@@ -209,6 +210,19 @@ fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
         )
         .on("x-weighbridge-timeout")),
     }
+}
+
+/// The longest request id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 128;
+
+/// The id that client, log and upstream see: the client's own if it sent a plain one, else ours.
+fn id_text(id: u128, headers: &HeaderMap) -> Arc<str> {
+    let sent = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    let plain = |text: &&str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        (1..=MAX_REQUEST_ID).contains(&text.len()) && text.bytes().all(allowed)
+    };
+    sent.filter(plain).map_or_else(|| Arc::from(format!("req_{id:032x}")), Arc::from)
 }
 
 /// An attribution value: printable, bounded, or not there.

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, ORIGIN};
 use ledger::Principal;
 
 use super::Core;
@@ -40,12 +40,28 @@ pub fn anonymous() -> Principal {
     Principal::of_key(Arc::clone(&NAME))
 }
 
+/// Whether a browser sends this for a page that is not from this machine. Anybody's page could
+/// otherwise spend the money of whoever runs an open gateway beside the browser.
+fn is_foreign_page(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let host =
+        origin.to_str().ok().and_then(|text| text.split_once("://")).map_or("", |(_, host)| host);
+    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    let name = name.map_or(host, |(name, _)| name);
+    !matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
 /// The principal of the key that the headers carry.
 ///
 /// # Errors
 /// When keys are required and none, or an unknown one, was sent.
 pub fn principal(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Principal, Failure> {
     let keys = match &snapshot.config.auth {
+        Auth::Open if is_foreign_page(headers) => {
+            let message =
+                "Without keys this gateway takes no requests from web pages of other sites.";
+            return Err(Failure::because(Code::PermissionDenied, message));
+        }
         Auth::Open => return Ok(anonymous()),
         Auth::Keys(keys) => keys,
     };

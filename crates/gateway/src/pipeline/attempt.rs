@@ -89,6 +89,9 @@ async fn run(core: &Arc<Core>, open: &mut Open, plan: Plan) -> Result<Arrived, F
             Err(Halt::Refused(failure)) => return Err(failure),
             Err(Halt::BreakerOpen) => {
                 open.skipped.push((Arc::clone(&current.planned.lane.id), "breaker_open"));
+                if open.attempts.is_empty() && open.passed_over.is_none() {
+                    open.passed_over = Some((Arc::clone(&current.planned.lane), "breaker_open"));
+                }
                 // Nothing was sent there: whoever is next begins the request, or is fallen back to.
                 let why = if last.is_none() { "first" } else { "fallback" };
                 leg = course.next_lane(core, why, current.since);

@@ -54,6 +54,8 @@ pub struct Exchange {
     pub attempts: Vec<Attempt>,
     /// Deployments that were skipped, with the reason.
     pub skipped: Vec<(Arc<str>, &'static str)>,
+    /// The deployment that should have served and was left out, with the reason.
+    pub passed_over: Option<(Arc<Lane>, &'static str)>,
     /// When the first content could be sent to the client.
     pub first_content: Option<Instant>,
     /// Bytes of the client's body, which may be gone by now.
@@ -116,6 +118,7 @@ impl Exchange {
             // Most requests need one attempt, and an open stream keeps what it has.
             attempts: Vec::with_capacity(1),
             skipped: Vec::new(),
+            passed_over: None,
             first_content: None,
             bytes_out: 0,
             chance,

@@ -36,6 +36,8 @@ pub struct Snapshot {
 pub struct Group {
     /// The name.
     pub name: Arc<str>,
+    /// It is another name of a model, which `GET /v1/models` lists under its first one.
+    pub alias: bool,
     /// The deployments with their weights.
     pub lanes: Vec<(Arc<Lane>, u32)>,
     /// The order among them.
@@ -119,6 +121,10 @@ impl Lane {
                 reported.message = reported.message.replace(secret, "[credential]");
             }
         }
+        let authority = format!("{}:{}", self.origin.host, self.origin.port);
+        if reported.message.contains(&authority) {
+            reported.message = reported.message.replace(&authority, "[upstream]");
+        }
         reported
     }
 
@@ -191,6 +197,7 @@ impl Snapshot {
             self.names.insert(Arc::clone(&name), self.groups.len());
             self.groups.push(Arc::new(Group {
                 name,
+                alias: false,
                 lanes: members.collect(),
                 strategy: Strategy::by_name(&group.strategy).unwrap_or(ordered()),
                 fallbacks: group.fallbacks.clone(),
@@ -205,10 +212,11 @@ impl Snapshot {
 
     fn add_catalog(&mut self, lanes: &mut LaneTable) {
         for provider in &self.config.providers {
-            for model in model_names(provider) {
+            for (model, alias) in model_names(provider) {
                 let lane = lanes.lane(provider, &model, &self.config, &self.states);
                 let number = self.groups.len();
-                self.groups.push(Arc::new(single(&self.config, Arc::clone(&lane))));
+                let group = Group { alias, ..single(&self.config, Arc::clone(&lane)) };
+                self.groups.push(Arc::new(group));
                 self.names.entry(Arc::clone(&lane.id)).or_insert(number);
                 self.names.entry(Arc::from(model)).or_insert(number);
             }
@@ -264,7 +272,8 @@ impl Snapshot {
     /// Every name that `GET /v1/models` lists: groups first, then deployments.
     #[must_use]
     pub fn listed(&self) -> Vec<Arc<str>> {
-        self.groups.iter().map(|group| Arc::clone(&group.name)).collect()
+        let listed = self.groups.iter().filter(|group| !group.alias);
+        listed.map(|group| Arc::clone(&group.name)).collect()
     }
 
     /// Whether a name may be a metric label.
@@ -289,13 +298,12 @@ fn ordered() -> &'static Strategy {
     &route::STRATEGIES[0]
 }
 
-fn model_names(provider: &Provider) -> Vec<String> {
-    let own = provider.models.iter().map(|model| model.name.clone());
+/// The names that a provider's models are asked for by, and whether each is an alias.
+fn model_names(provider: &Provider) -> Vec<(String, bool)> {
+    let own = provider.models.iter().map(|model| (model.name.clone(), false));
     let known = provider.catalog_id.as_deref().into_iter().flat_map(|id| {
-        Catalog::embedded()
-            .models()
-            .filter(move |model| model.provider == id)
-            .map(|model| model.id.clone())
+        let models = Catalog::embedded().models().filter(move |model| model.provider == id);
+        models.flat_map(|model| model.names().map(|name| (name.to_owned(), name != model.id)))
     });
     own.chain(known).collect()
 }
@@ -304,6 +312,7 @@ fn model_names(provider: &Provider) -> Vec<String> {
 fn single(config: &Config, lane: Arc<Lane>) -> Group {
     Group {
         name: Arc::clone(&lane.id),
+        alias: false,
         lanes: vec![(lane, 1)],
         strategy: ordered(),
         fallbacks: Vec::new(),

@@ -133,6 +133,7 @@ fn lay_out(
         }
     };
     note_skipped(open, &lanes, &skipped);
+    open.passed_over = passed_over(groups, &lanes, &planned, &skipped);
     let planned = planned.iter().filter_map(|place| {
         let lane = Arc::clone(lanes.get(place.deployment)?);
         let timeouts = lane.timeouts.over(&groups.get(place.group)?.timeouts);
@@ -175,6 +176,23 @@ pub fn blocked(lane: &Lane, now: Tick) -> Option<Blocked> {
 fn credentials_cooling(lane: &Lane, now: Tick) -> Option<Tick> {
     let cooling = lane.credentials.iter().map(|credential| credential.state.set_aside(now));
     cooling.collect::<Option<Vec<Tick>>>()?.into_iter().min()
+}
+
+/// The first deployment left out that would have come before the first one planned. Among equals
+/// (any strategy but `ordered`) nobody comes first.
+fn passed_over(
+    groups: &[Arc<Group>],
+    lanes: &[&Arc<Lane>],
+    planned: &[route::Lane],
+    skipped: &[route::Skipped],
+) -> Option<(Arc<Lane>, &'static str)> {
+    let first = planned.first()?;
+    let ordered = groups.get(first.group).is_some_and(|group| group.strategy.name == "ordered");
+    let before = skipped.iter().find(|skip| {
+        let earlier = ordered && skip.group == first.group && skip.deployment < first.deployment;
+        skip.group < first.group || earlier
+    })?;
+    Some((Arc::clone(lanes.get(before.deployment)?), skip_word(before.reason)))
 }
 
 fn note_skipped(open: &mut Open, lanes: &[&Arc<Lane>], skipped: &[route::Skipped]) {

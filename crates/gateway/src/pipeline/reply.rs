@@ -16,7 +16,7 @@ use wire::error::Problem;
 
 use super::Core;
 use super::accept::Early;
-use super::exchange::Exchange;
+use super::exchange::{Attempt, Exchange};
 use super::leftover;
 use super::tell;
 use crate::failure::Failure;
@@ -141,7 +141,7 @@ pub fn refusal(exchange: &Exchange, reason: &Failure) -> Response<Body> {
 /// An error before there was an exchange; it is told here, since no other step will.
 #[must_use]
 pub fn early(core: &Core, door: &'static Dialect, early: Early) -> Response<Body> {
-    let id: Arc<str> = Arc::from(format!("req_{:032x}", early.id));
+    let id = Arc::clone(&early.id);
     tell::early(core, door.id, &early, &id);
     let mut response = failure(door, &id, &early.failure);
     if !early.usable {
@@ -167,7 +167,13 @@ pub fn problem<'f>(failure: &'f Failure, id: &'f str) -> Problem<'f> {
 fn story(exchange: &Exchange, headers: &mut HeaderMap) {
     put(headers, REQUEST_ID, &exchange.id_text);
     let asked = exchange.model();
-    put(headers, REQUESTED, asked.get(..asked.floor_char_boundary(MAX_NAME)).unwrap_or_default());
+    if !asked.is_empty() {
+        put(
+            headers,
+            REQUESTED,
+            asked.get(..asked.floor_char_boundary(MAX_NAME)).unwrap_or_default(),
+        );
+    }
     put(headers, ATTEMPTS, &exchange.attempts.len().to_string());
     headers.insert(X_CACHE, HeaderValue::from_static("bypass"));
     let served = exchange.attempts.iter().rev().find(|attempt| attempt.record.outcome == "ok");
@@ -180,23 +186,26 @@ fn story(exchange: &Exchange, headers: &mut HeaderMap) {
         if let Some(failed) = failed {
             put(headers, FALLBACK_FROM, &failed.lane.id);
             put(headers, FALLBACK_REASON, failed.record.outcome);
-        } else if let Some((skipped, reason)) = exchange.skipped.first() {
-            put(headers, FALLBACK_FROM, skipped);
+        } else if let Some((lane, reason)) = &exchange.passed_over {
+            put(headers, FALLBACK_FROM, &lane.id);
             put(headers, FALLBACK_REASON, reason);
         }
-        let upstream = served.record.ttft_us.unwrap_or(0);
-        let all = exchange
-            .first_content
-            .map_or(0, |at| super::settle::micros(at.saturating_duration_since(exchange.arrived)));
-        put(headers, SERVER_TIMING, &timing(upstream, all));
+        put(headers, SERVER_TIMING, &timing(exchange));
     }
     if !exchange.dropped.is_empty() {
         put(headers, DROPPED, &exchange.dropped.join(","));
     }
 }
 
-fn timing(upstream_us: u64, all_us: u64) -> String {
-    let ours = all_us.saturating_sub(upstream_us);
+/// The time so far: what the attempts took, and the rest, which is ours.
+fn timing(exchange: &Exchange) -> String {
+    let all_us = super::settle::micros(exchange.arrived.elapsed());
+    let took = |attempt: &Attempt| match attempt.record.duration_us {
+        0 => super::settle::micros(attempt.started.elapsed()),
+        ended => ended,
+    };
+    let upstream_us = exchange.attempts.iter().map(took).sum::<u64>().min(all_us);
+    let ours = all_us - upstream_us;
     let millis = |us: u64| format!("{}.{:03}", us / 1000, us % 1000);
     format!("upstream;dur={}, weighbridge;dur={}", millis(upstream_us), millis(ours))
 }

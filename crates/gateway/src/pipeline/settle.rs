@@ -50,7 +50,7 @@ pub fn committed(core: &Core, open: &mut Open, index: usize) {
     {
         verdict(core, &Arc::clone(&attempt.lane), ticket, Verdict::Success);
     }
-    open.first_content.get_or_insert(now);
+    open.first_content.get_or_insert(first);
 }
 
 /// An attempt failed. `delivered`: content of it had reached the client.

@@ -8,7 +8,7 @@ use super::Core;
 use super::accept::Early;
 use super::exchange::{Ending, Exchange};
 use super::settle::micros;
-use crate::telemetry::RequestRecord;
+use crate::telemetry::{PassedOver, RequestRecord};
 
 /// Model names in records are cut to this many bytes.
 const MAX_MODEL_BYTES: usize = 128;
@@ -41,6 +41,11 @@ fn record(core: &Core, exchange: &Exchange, ending: &Ending) -> RequestRecord {
         code,
         cause,
         outcome: ending.outcome(exchange),
+        passed_over: exchange.passed_over.as_ref().map(|(lane, reason)| PassedOver {
+            deployment: Arc::clone(&lane.id),
+            label: if lane.listed { Arc::clone(&lane.id) } else { Arc::from("other") },
+            reason,
+        }),
         cascade: is_cascade(exchange, ending),
         ttft_us: exchange
             .first_content
@@ -112,6 +117,7 @@ pub fn early(core: &Core, door: &'static str, early: &Early, id: &Arc<str>) {
         cause: early.failure.cause.clone(),
         outcome: early.failure.code.name(),
         attempts: Vec::new(),
+        passed_over: None,
         cascade: false,
         ttft_us: None,
         duration_us: micros(early.arrived.elapsed()),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use log::{LogFormat, LogSink};
 pub use metrics::Metrics;
-pub use record::{AttemptRecord, FallbackRecord, RequestRecord};
+pub use record::{AttemptRecord, FallbackRecord, PassedOver, RequestRecord};
 
 /// Where records go.
 #[derive(Debug)]

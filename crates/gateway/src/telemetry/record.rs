@@ -45,6 +45,9 @@ pub struct RequestRecord {
     pub outcome: &'static str,
     /// Every attempt in order.
     pub attempts: Vec<AttemptRecord>,
+    /// The deployment that should have served and was left out, with its label and the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<PassedOver>,
     /// Whether every deployment tried failed: the cascade alarm.
     pub cascade: bool,
     /// Microseconds from arrival to the first content for the client.
@@ -72,6 +75,18 @@ pub struct RequestRecord {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(value: &u32) -> bool {
     *value == 0
+}
+
+/// A deployment left out because its breaker was open or it was cooling down.
+#[derive(Debug, Clone, Serialize)]
+pub struct PassedOver {
+    /// `provider/model`.
+    pub deployment: Arc<str>,
+    /// The same, or `other`: safe as a metric label.
+    #[serde(skip)]
+    pub label: Arc<str>,
+    /// `breaker_open` or `cooling_down`.
+    pub reason: &'static str,
 }
 
 /// One attempt on one deployment.
@@ -149,9 +164,22 @@ pub struct FallbackRecord<'a> {
 }
 
 impl RequestRecord {
-    /// The fallbacks among the attempts, in order. A hedge beside an attempt that answered is none.
+    /// The fallbacks in order: from the deployment that was passed over to the first one tried, then
+    /// among the attempts. A hedge beside an attempt that answered is none.
     pub fn fallbacks(&self) -> impl Iterator<Item = FallbackRecord<'_>> {
-        self.attempts.windows(2).enumerate().filter_map(move |(number, pair)| {
+        let first = self.passed_over.as_ref().zip(self.attempts.first());
+        let before = first.map(|(from, to)| FallbackRecord {
+            request_id: &self.request_id,
+            requested_model: &self.requested_model,
+            from: &from.deployment,
+            to: &to.deployment,
+            labels: [Arc::clone(&from.label), to.label(&to.deployment)],
+            reason: from.reason,
+            attempt: 1,
+            decision_us: None,
+            served_model: self.served_model.as_deref(),
+        });
+        let among = self.attempts.windows(2).enumerate().filter_map(move |(number, pair)| {
             let [from, to] = pair else { return None };
             let left = from.outcome != "ok" && from.deployment != to.deployment;
             left.then(|| FallbackRecord {
@@ -165,6 +193,7 @@ impl RequestRecord {
                 decision_us: to.decision_us,
                 served_model: self.served_model.as_deref(),
             })
-        })
+        });
+        before.into_iter().chain(among)
     }
 }

@@ -31,3 +31,6 @@ mod unlisted;
 
 #[cfg(test)]
 mod lifecycle;
+
+#[cfg(test)]
+mod told;
