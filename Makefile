@@ -11,7 +11,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Builds and starts the gateway. Provider keys in the environment choose what is served; without any
 # it starts in demo mode. `make run ARGS="-c weighbridge.yaml"` passes arguments on.
 run: cargo
-	@cargo run --release --quiet --package gateway --bin weighbridge -- serve $(ARGS)
+	@cargo run --release --package gateway --bin weighbridge -- serve $(ARGS)
 
 # Everything that can fail.
 test: unit clients
