@@ -54,9 +54,8 @@ pub async fn demo(log_format: LogFormat) -> Result<(), StartError> {
     let text = configuration(
         &vendors.iter().map(|(name, running)| (*name, running.addr)).collect::<Vec<_>>(),
     );
-    let env = |name: &str| std::env::var(name).ok();
-    let read = |path: &std::path::Path| std::fs::read_to_string(path);
-    let config = config::parse(&text, "demo.yaml", &env, &read).map_err(StartError::Config)?;
+    let config = config::parse(&text, "demo.yaml", &config::system::env, &config::system::read)
+        .map_err(StartError::Config)?;
     let bound = Bound::new(config, log_format).await?;
     let (data, admin) = (bound.data_addr().map_err(other)?, bound.admin_addr().map_err(other)?);
     welcome(data, admin);

@@ -91,9 +91,7 @@ fn watcher(file: &Path, changed: Arc<Notify>) -> notify::Result<RecommendedWatch
 /// # Errors
 /// Every problem of the file.
 pub fn reload(app: &App, file: &Path) -> Result<(), Vec<Problem>> {
-    let env = |name: &str| std::env::var(name).ok();
-    let read = |path: &Path| std::fs::read_to_string(path);
-    match config::load(file, &env, &read) {
+    match config::load(file, &config::system::env, &config::system::read) {
         Ok(config) => {
             warn_of_fixed(app, &config);
             app.adopt(config);

@@ -57,12 +57,9 @@ impl std::error::Error for StartError {}
 /// # Errors
 /// When the file is wrong.
 pub fn configuration(options: &ServeOptions) -> Result<Option<Config>, StartError> {
-    let env = |name: &str| std::env::var(name).ok();
+    use config::system::{env, read};
     match &options.file {
-        Some(path) => {
-            let read = |path: &std::path::Path| std::fs::read_to_string(path);
-            config::load(path, &env, &read).map(Some).map_err(StartError::Config)
-        }
+        Some(path) => config::load(path, &env, &read).map(Some).map_err(StartError::Config),
         None => config::from_environment(&env).ok().map(placed).transpose(),
     }
 }
@@ -73,7 +70,7 @@ fn placed(mut config: Config) -> Result<Config, StartError> {
     for (name, place) in
         [(LISTEN_ENV, &mut server.listen), (ADMIN_LISTEN_ENV, &mut server.admin_listen)]
     {
-        let Ok(text) = std::env::var(name) else { continue };
+        let Some(text) = config::system::env(name) else { continue };
         *place = text.parse().map_err(|_| {
             StartError::Other(format!(
                 "{name}: `{text}` is no address; write one like 127.0.0.1:4000"

@@ -67,6 +67,8 @@ pub struct Leg {
     pub why: &'static str,
     /// When the failure before it became known.
     pub since: Option<Instant>,
+    /// The partial answer it has to continue.
+    pub prefill: Option<Arc<str>>,
 }
 
 /// What is left of a request's plan.
@@ -147,7 +149,7 @@ impl Course {
         while let Some(planned) = self.lanes.pop_front() {
             if plan::blocked(&planned.lane, now).is_none() {
                 let credential = planned.lane.free_credential(now, None).unwrap_or(0);
-                return Some(Leg { planned, credential, why, since });
+                return Some(Leg { planned, credential, why, since, prefill: None });
             }
         }
         None
@@ -370,7 +372,7 @@ fn begin(core: &Core, open: &mut Open, leg: &Leg, want: Want) -> Result<(usize, 
         record: record(lane, leg.why),
     };
     open.attempts.push(attempt);
-    let call = call(open, leg, ask_stream, None).map_err(|lapse| {
+    let call = call(open, leg, ask_stream).map_err(|lapse| {
         settle::lapsed(core, open, index, &lapse, false);
         Halt::Lapse(lapse)
     })?;
@@ -400,22 +402,22 @@ pub async fn continue_on(
 ) -> Result<Arrived, Lapse> {
     let credential =
         planned.lane.free_credential(core.world.tick(Instant::now()), None).unwrap_or(0);
-    let leg = Leg { planned, credential, why: "continue", since: Some(Instant::now()) };
-    let (index, mut aim) = begin(core, open, &leg, Want::Events).map_err(|halt| match halt {
-        Halt::Lapse(lapse) => lapse,
-        Halt::Refused(_) | Halt::BreakerOpen => Lapse::new(Cause::Inexpressible),
-    })?;
-    if let Some(prefill) = prefill {
-        aim.call = call(open, &leg, aim.ask_stream, Some(prefill)).inspect_err(|lapse| {
-            settle::lapsed(core, open, index, lapse, false);
-        })?;
-    }
+    let prefill = prefill.map(Arc::from);
+    let leg = Leg { planned, credential, why: "continue", since: Some(Instant::now()), prefill };
+    let (index, aim) = begin(core, open, &leg, Want::Events)?;
     let shot = shot_of(open, index);
     let result = fire(Arc::clone(core), shot, aim).await;
-    conclude(core, open, index, result).map_err(|halt| match halt {
-        Halt::Lapse(lapse) => lapse,
-        Halt::Refused(_) | Halt::BreakerOpen => Lapse::new(Cause::Inexpressible),
-    })
+    Ok(conclude(core, open, index, result)?)
+}
+
+impl From<Halt> for Lapse {
+    /// Why a continuation did not come; the original error speaks for itself.
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Lapse(lapse) => lapse,
+            Halt::Refused(_) | Halt::BreakerOpen => Self::new(Cause::Inexpressible),
+        }
+    }
 }
 
 fn refused(refusal: ledger::Refusal) -> Failure {
@@ -479,7 +481,8 @@ fn record(lane: &Lane, why: &'static str) -> AttemptRecord {
 
 /// The request as this lane wants it: the client's own bytes with patches where the dialect is the
 /// same, else translated through the hub.
-fn call(open: &mut Open, leg: &Leg, stream: bool, prefill: Option<&str>) -> Result<Call, Lapse> {
+fn call(open: &mut Open, leg: &Leg, stream: bool) -> Result<Call, Lapse> {
+    let prefill = leg.prefill.as_deref();
     let lane = Arc::clone(&leg.planned.lane);
     let same = lane.dialect.id == open.door.id && prefill.is_none();
     let body = if same {
