@@ -65,6 +65,23 @@ pub struct Request {
     pub extra: Extra,
 }
 
+impl Request {
+    /// Leaves out every provider's seal on reasoning and tool calls, and reasoning that only its
+    /// provider can read: they are refused by every provider but the one that made them.
+    pub fn drop_seals(&mut self) {
+        for message in &mut self.messages {
+            message.parts.retain(|part| !matches!(part, Part::RedactedReasoning { .. }));
+            for part in &mut message.parts {
+                match part {
+                    Part::Reasoning { signature, .. } => *signature = None,
+                    Part::ToolCall(call) => call.signature = None,
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
 /// Whose turn a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {

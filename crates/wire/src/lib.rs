@@ -5,6 +5,8 @@
 
 pub mod sse;
 
+pub mod frames;
+
 mod scan;
 
 pub mod peek;
@@ -18,6 +20,8 @@ pub mod error;
 pub mod classify;
 
 pub mod dialect;
+
+pub mod plain;
 
 mod fields;
 

@@ -3,7 +3,9 @@
 //! A new dialect is a file beside this one and a row in [`DIALECTS`].
 
 use crate::error::{DecodeError, Problem, Reported};
+use crate::frames::Framing;
 use crate::hub::{Answer, Event, Request, StopReason, Usage};
+use crate::peek::{ChatPeek, PeekError};
 
 pub mod anthropic_messages;
 pub mod gemini;
@@ -30,6 +32,12 @@ pub struct Dialect {
     pub id: &'static str,
     /// The path after the provider's base URL for this upstream model name, streamed or not.
     pub path: fn(model: &str, stream: bool) -> String,
+    /// Whether the body names the model and asks for the stream; otherwise the path does.
+    pub model_in_body: bool,
+    /// How its streams are cut into events.
+    pub framing: Framing,
+    /// Finds the fields of a client's request that the gateway itself must know, in one pass.
+    pub peek: fn(&[u8]) -> Result<ChatPeek, PeekError>,
     /// Reads a client's request. `path_model` is the model named in the URL, where the dialect has
     /// it there (Gemini); `path_stream` whether the URL asks for a stream.
     pub decode_request: DecodeRequest,

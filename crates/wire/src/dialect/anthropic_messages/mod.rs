@@ -6,6 +6,7 @@
 //! this one.
 
 use super::Dialect;
+use crate::frames::Framing;
 
 mod words;
 
@@ -45,6 +46,9 @@ pub const JSON_TOOL: &str = "json_response";
 pub const DIALECT: Dialect = Dialect {
     id: ID,
     path: |_, _| "/messages".to_owned(),
+    model_in_body: true,
+    framing: Framing::Sse,
+    peek: crate::peek::chat,
     decode_request: decode_request::decode,
     encode_request: encode_request::encode,
     decode_answer: answer::decode,

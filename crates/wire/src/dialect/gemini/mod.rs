@@ -5,6 +5,7 @@
 //! mark but its finish reason. Thought signatures bind to the part they stand on.
 
 use super::Dialect;
+use crate::frames::Framing;
 
 mod words;
 
@@ -48,6 +49,9 @@ pub(crate) const ID: &str = "gemini";
 pub const DIALECT: Dialect = Dialect {
     id: ID,
     path,
+    model_in_body: false,
+    framing: Framing::Sse,
+    peek: crate::peek::chat,
     decode_request: decode_request::decode,
     encode_request: encode_request::encode,
     decode_answer: answer::decode,

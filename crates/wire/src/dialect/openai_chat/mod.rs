@@ -27,6 +27,7 @@ mod stream;
 
 use super::Dialect;
 use crate::error::DecodeError;
+use crate::frames::Framing;
 use crate::hub::Extra;
 use serde_json::{Map, Value};
 
@@ -40,6 +41,9 @@ const DONE: &[u8] = b"[DONE]";
 pub const DIALECT: Dialect = Dialect {
     id: ID,
     path: |_, _| "/chat/completions".to_owned(),
+    model_in_body: true,
+    framing: Framing::Sse,
+    peek: crate::peek::chat,
     decode_request: request::decode_request,
     encode_request: encode::encode_request,
     decode_answer: answer::decode_answer,
