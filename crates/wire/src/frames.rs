@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 
+use crate::eventstream;
 use crate::sse::{self, EventTooLarge, Frame};
 
 /// How a dialect's streams are cut into events.
@@ -13,13 +14,57 @@ use crate::sse::{self, EventTooLarge, Frame};
 pub enum Framing {
     /// `text/event-stream`.
     Sse,
+    /// `application/vnd.amazon.eventstream`.
+    EventStream,
 }
+
+impl Framing {
+    /// The media type that such streams are sent as.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Sse => "text/event-stream",
+            Self::EventStream => "application/vnd.amazon.eventstream",
+        }
+    }
+}
+
+/// Why a stream cannot be cut into frames any further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameError {
+    /// A frame is longer than the bound.
+    TooLarge {
+        /// The bound in bytes.
+        limit: usize,
+    },
+    /// The bytes are no frame: a checksum or a length is wrong.
+    Corrupt,
+}
+
+impl From<EventTooLarge> for FrameError {
+    fn from(error: EventTooLarge) -> Self {
+        Self::TooLarge { limit: error.limit }
+    }
+}
+
+impl std::fmt::Display for FrameError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self::TooLarge { limit } => EventTooLarge { limit }.fmt(f),
+            Self::Corrupt => f.write_str("a frame of the stream is corrupt"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
 
 /// Cuts a byte stream into frames.
 #[derive(Debug)]
 pub enum Framer {
     /// Server-sent events.
     Sse(sse::Framer),
+    /// Amazon's binary event stream.
+    EventStream(eventstream::Framer),
 }
 
 impl Framer {
@@ -28,6 +73,7 @@ impl Framer {
     pub fn new(framing: Framing, max_event_bytes: usize) -> Self {
         match framing {
             Framing::Sse => Self::Sse(sse::Framer::new(max_event_bytes)),
+            Framing::EventStream => Self::EventStream(eventstream::Framer::new(max_event_bytes)),
         }
     }
 
@@ -35,6 +81,7 @@ impl Framer {
     pub fn push(&mut self, bytes: Bytes) {
         match self {
             Self::Sse(framer) => framer.push(bytes),
+            Self::EventStream(framer) => framer.push(bytes),
         }
     }
 
@@ -43,9 +90,10 @@ impl Framer {
     /// # Errors
     /// When a frame is longer than the bound, or its bytes are no frame at all.
     #[expect(clippy::should_implement_trait, reason = "more may follow after `None`")]
-    pub fn next(&mut self) -> Result<Option<Frame>, EventTooLarge> {
+    pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         match self {
-            Self::Sse(framer) => framer.next(),
+            Self::Sse(framer) => framer.next().map_err(FrameError::from),
+            Self::EventStream(framer) => framer.next(),
         }
     }
 
@@ -53,6 +101,7 @@ impl Framer {
     pub fn finish(&mut self) -> Option<Frame> {
         match self {
             Self::Sse(framer) => framer.finish(),
+            Self::EventStream(framer) => framer.finish(),
         }
     }
 }

@@ -7,6 +7,8 @@ pub mod sse;
 
 pub mod frames;
 
+pub mod eventstream;
+
 mod scan;
 
 pub mod peek;

@@ -36,6 +36,9 @@ pub struct Dialect {
     pub model_in_body: bool,
     /// How its streams are cut into events.
     pub framing: Framing,
+    /// Whether its streams close with a mark of their own (`[DONE]`, `message_stop`); otherwise
+    /// the end of the connection is the end of the answer.
+    pub end_mark: bool,
     /// Finds the fields of a client's request that the gateway itself must know, in one pass.
     pub peek: fn(&[u8]) -> Result<ChatPeek, PeekError>,
     /// Reads a client's request. `path_model` is the model named in the URL, where the dialect has

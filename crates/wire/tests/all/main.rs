@@ -5,6 +5,8 @@ mod anthropic;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod eventstream;
+#[cfg(test)]
 mod gemini;
 #[cfg(test)]
 mod join;

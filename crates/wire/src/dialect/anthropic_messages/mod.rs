@@ -48,6 +48,7 @@ pub const DIALECT: Dialect = Dialect {
     path: |_, _| "/messages".to_owned(),
     model_in_body: true,
     framing: Framing::Sse,
+    end_mark: true,
     peek: crate::peek::chat,
     decode_request: decode_request::decode,
     encode_request: encode_request::encode,

@@ -51,6 +51,7 @@ pub const DIALECT: Dialect = Dialect {
     path,
     model_in_body: false,
     framing: Framing::Sse,
+    end_mark: false,
     peek: crate::peek::chat,
     decode_request: decode_request::decode,
     encode_request: encode_request::encode,

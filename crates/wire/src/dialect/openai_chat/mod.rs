@@ -43,6 +43,7 @@ pub const DIALECT: Dialect = Dialect {
     path: |_, _| "/chat/completions".to_owned(),
     model_in_body: true,
     framing: Framing::Sse,
+    end_mark: true,
     peek: crate::peek::chat,
     decode_request: request::decode_request,
     encode_request: encode::encode_request,
