@@ -3,17 +3,17 @@
 //! The embedded rows are read once. An overlay makes a new catalog and leaves the old one as it
 //! was; all problems of its rows are reported at once.
 
+use crate::layers::{Lines, Row, Sheets, key};
 use crate::model::Model;
 use crate::price::Price;
 use crate::provider::Provider;
-use crate::rows::{ImageRow, ModelRow, ProviderRow, Sheets, TokenizerRow, key};
+use crate::rows::{ImageRow, ModelRow, ProviderRow, TokenizerRow};
 use crate::tokens::Encoding;
 use crate::tokens::image::ImageRule;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::LazyLock;
-use toml::Table;
+use std::sync::{Arc, LazyLock};
 
 /// The rows that come with the program.
 const EMBEDDED: &[&str] = &[
@@ -23,9 +23,10 @@ const EMBEDDED: &[&str] = &[
 ];
 
 /// Providers and models, found by name.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Catalog {
-    sheets: Sheets,
+    /// The texts laid over the embedded ones; the rows themselves are only kept as read.
+    overlays: Vec<String>,
     providers: Vec<Provider>,
     models: Vec<Model>,
     provider_by_id: HashMap<String, usize>,
@@ -33,14 +34,29 @@ pub struct Catalog {
     model_by_name: HashMap<String, HashMap<String, usize>>,
 }
 
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes = (self.providers.len(), self.models.len(), self.overlays.len());
+        write!(f, "Catalog({} providers, {} models, {} overlays)", sizes.0, sizes.1, sizes.2)
+    }
+}
+
+/// The catalog that comes with the program.
+// A test reads the same rows, so the empty catalog of a failure never reaches a user.
+static EMBEDDED_CATALOG: LazyLock<Arc<Catalog>> =
+    LazyLock::new(|| Arc::new(Catalog::layered(Vec::new()).unwrap_or_default()));
+
 impl Catalog {
     /// The catalog that comes with the program, read at the first call.
     #[must_use]
     pub fn embedded() -> &'static Self {
-        // A test reads the same rows, so the empty catalog of a failure never reaches a user.
-        static CATALOG: LazyLock<Catalog> =
-            LazyLock::new(|| Catalog::from_texts(EMBEDDED).unwrap_or_default());
-        &CATALOG
+        &EMBEDDED_CATALOG
+    }
+
+    /// The same, to be held beside catalogs with overlays.
+    #[must_use]
+    pub fn shared() -> Arc<Self> {
+        Arc::clone(&EMBEDDED_CATALOG)
     }
 
     /// The provider with this id.
@@ -80,30 +96,26 @@ impl Catalog {
     /// # Errors
     /// Every row that is wrong, or the one place where the text is no TOML.
     pub fn with_overlay(&self, overlay: &str) -> Result<Self, CatalogError> {
-        let mut sheets = self.sheets.clone();
-        sheets.lay(read(overlay)?);
-        Self::from_sheets(sheets)
+        let before = self.overlays.iter().cloned();
+        Self::layered(before.chain([overlay.to_owned()]).collect())
     }
 
-    fn from_texts(texts: &[&str]) -> Result<Self, CatalogError> {
+    /// The embedded rows with these overlays.
+    fn layered(overlays: Vec<String>) -> Result<Self, CatalogError> {
         let mut sheets = Sheets::default();
-        for text in texts {
-            sheets.lay(read(text)?);
+        for text in EMBEDDED.iter().copied().chain(overlays.iter().map(String::as_str)) {
+            sheets.lay(text).map_err(|err| no_toml(&err, text))?;
         }
-        Self::from_sheets(sheets)
-    }
-
-    fn from_sheets(sheets: Sheets) -> Result<Self, CatalogError> {
         let mut build = Build::default();
         build.counting_rules(&sheets);
-        for row in &sheets.provider {
+        for row in &sheets.provider.rows {
             build.provider(row);
         }
-        for row in &sheets.model {
+        for row in &sheets.model.rows {
             build.model(row);
         }
         if build.problems.is_empty() {
-            Ok(Self { sheets, ..build.catalog })
+            Ok(Self { overlays, ..build.catalog })
         } else {
             Err(CatalogError { problems: build.problems })
         }
@@ -116,20 +128,19 @@ struct Build {
     catalog: Catalog,
     tokenizers: HashMap<String, Encoding>,
     images: HashMap<String, ImageRule>,
-    provider_quirks: HashMap<String, Table>,
     problems: Vec<Problem>,
 }
 
 impl Build {
     fn counting_rules(&mut self, sheets: &Sheets) {
-        for row in &sheets.tokenizer {
+        for row in &sheets.tokenizer.rows {
             let read = typed::<TokenizerRow>(row)
                 .and_then(|typed| Ok((typed.id.clone(), typed.encoding()?)));
             if let Some((id, encoding)) = self.noted(row, read) {
                 self.tokenizers.insert(id, encoding);
             }
         }
-        for row in &sheets.image {
+        for row in &sheets.image.rows {
             let read = typed::<ImageRow>(row);
             if let Some(image) = self.noted(row, read) {
                 self.images.insert(image.id, image.rule);
@@ -137,19 +148,15 @@ impl Build {
         }
     }
 
-    fn provider(&mut self, row: &Table) {
-        let read = typed::<ProviderRow>(row).and_then(|typed| {
-            let quirks = typed.quirks.clone();
-            Ok((quirks, typed.provider()?))
-        });
-        let Some((quirks, provider)) = self.noted(row, read) else { return };
+    fn provider(&mut self, row: &Row) {
+        let read = typed::<ProviderRow>(row).and_then(ProviderRow::provider);
+        let Some(provider) = self.noted(row, read) else { return };
         let place = self.catalog.providers.len();
-        self.provider_quirks.insert(provider.id.clone(), quirks);
         self.catalog.provider_by_id.insert(provider.id.clone(), place);
         self.catalog.providers.push(provider);
     }
 
-    fn model(&mut self, row: &Table) {
+    fn model(&mut self, row: &Row) {
         let read = self.read_model(row);
         let Some(model) = self.noted(row, read) else { return };
         let place = self.catalog.models.len();
@@ -160,9 +167,9 @@ impl Build {
         self.catalog.models.push(model);
     }
 
-    fn read_model(&self, row: &Table) -> Result<Model, String> {
+    fn read_model(&self, row: &Row) -> Result<Model, String> {
         let row = typed::<ModelRow>(row)?;
-        let Some(quirks) = self.provider_quirks.get(&row.provider) else {
+        let Some(provider) = self.catalog.provider(&row.provider) else {
             return Err(format!("no provider is called `{}`", row.provider));
         };
         let tokenizer = match &row.tokenizer {
@@ -171,12 +178,13 @@ impl Build {
         };
         let image = row.image.as_ref().map(|id| named(&self.images, id, "image rule"));
         let image = image.transpose()?;
-        row.model(tokenizer, image, quirks)
+        row.model(tokenizer, image, &provider.own_quirks)
     }
 
     /// The value, or `None` with the problem written down under the row's name.
-    fn noted<T>(&mut self, row: &Table, read: Result<T, String>) -> Option<T> {
-        read.map_err(|problem| self.problems.push(Problem { row: key(row), problem })).ok()
+    fn noted<T>(&mut self, row: &Row, read: Result<T, String>) -> Option<T> {
+        let note = |problem| Problem { line: row.line, row: key(&row.fields), problem };
+        read.map_err(|problem| self.problems.push(note(problem))).ok()
     }
 }
 
@@ -185,14 +193,14 @@ fn named<T: Copy>(rules: &HashMap<String, T>, id: &str, what: &str) -> Result<T,
     rules.get(id).copied().ok_or_else(|| format!("no {what} is called `{id}`"))
 }
 
-fn typed<T: DeserializeOwned>(row: &Table) -> Result<T, String> {
-    row.clone().try_into().map_err(|err: toml::de::Error| err.message().to_owned())
+fn typed<T: DeserializeOwned>(row: &Row) -> Result<T, String> {
+    row.fields.clone().try_into().map_err(|err: toml::de::Error| err.message().to_owned())
 }
 
-fn read(text: &str) -> Result<Sheets, CatalogError> {
-    toml::from_str(text).map_err(|err| CatalogError {
-        problems: vec![Problem { row: String::new(), problem: err.to_string() }],
-    })
+fn no_toml(err: &toml::de::Error, text: &str) -> CatalogError {
+    let line = err.span().map(|span| Lines::of(text).at(span.start));
+    let problem = format!("not valid TOML: {}", err.message());
+    CatalogError { problems: vec![Problem { line, row: String::new(), problem }] }
 }
 
 /// Rows that cannot be used.
@@ -205,6 +213,8 @@ pub struct CatalogError {
 /// What is wrong with a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// The line of the overlay where the row begins, if the overlay names it.
+    pub line: Option<usize>,
     /// The row's name (`provider/id` for models); empty where the text is no TOML at all.
     pub row: String,
     /// What is wrong, for people.
@@ -213,10 +223,11 @@ pub struct Problem {
 
 impl fmt::Display for CatalogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, Problem { row, problem }) in self.problems.iter().enumerate() {
+        for (n, Problem { line, row, problem }) in self.problems.iter().enumerate() {
             let gap = if n == 0 { "" } else { "\n" };
+            let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
             let colon = if row.is_empty() { "" } else { ": " };
-            write!(f, "{gap}{row}{colon}{problem}")?;
+            write!(f, "{gap}{line}{row}{colon}{problem}")?;
         }
         Ok(())
     }
@@ -230,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_embedded_rows_are_sound() {
-        if let Err(err) = Catalog::from_texts(EMBEDDED) {
+        if let Err(err) = Catalog::layered(Vec::new()) {
             panic!("{err}");
         }
     }

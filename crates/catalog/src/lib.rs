@@ -11,16 +11,19 @@ pub mod price;
 
 pub mod model;
 pub mod provider;
+pub mod quirks;
 
 mod catalog;
+mod layers;
 mod rows;
 
 pub mod tokens;
 
 pub use catalog::{Catalog, CatalogError, Problem};
-pub use model::{Capabilities, Model};
+pub use model::{Capabilities, Kind, Model};
 pub use money::{AmountError, Money, PicoUsd};
 pub use price::{CacheWrites, Price, Tier, cost};
-pub use provider::{AuthKind, Provider, StreamSupport};
+pub use provider::{AuthKind, Blank, Face, Provider, StreamSupport};
+pub use quirks::QuirkSet;
 pub use tokens::{Count, Encoding};
 pub use wire::hub::Usage;

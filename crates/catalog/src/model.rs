@@ -1,6 +1,7 @@
 //! A model of a provider: its limits, its price, what it can do, how its tokens are counted.
 
 use crate::price::Price;
+use crate::quirks::QuirkSet;
 use crate::tokens::Encoding;
 use crate::tokens::image::ImageRule;
 use serde::Deserialize;
@@ -18,13 +19,15 @@ pub struct Model {
     pub provider: String,
     /// The provider's name for the model.
     pub id: String,
+    /// What it is asked for.
+    pub kind: Kind,
     /// Further names that the provider knows; sent as asked.
     pub aliases: Vec<String>,
     /// Names that only this catalog knows; `id` is sent instead.
     pub nicknames: Vec<String>,
     /// Input tokens it takes at most.
     pub context: u64,
-    /// Output tokens it gives at most, reasoning included.
+    /// Output tokens it gives at most, reasoning included; 0 where answers are not made of tokens.
     pub max_output: u64,
     /// What it charges.
     pub price: Price,
@@ -40,6 +43,57 @@ pub struct Model {
     pub capabilities: Capabilities,
     /// Its peculiarities: the provider's with the model's own laid over.
     pub quirks: Quirks,
+    /// Those of them that its own row names.
+    pub own_quirks: QuirkSet,
+}
+
+/// What a model is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Conversations.
+    #[default]
+    Chat,
+    /// The continuation of a text.
+    Completion,
+    /// Vectors of texts.
+    Embedding,
+    /// The order of documents by relevance.
+    Rerank,
+    /// Verdicts on content.
+    Moderation,
+    /// Pictures.
+    Image,
+    /// Speech from text.
+    Speech,
+    /// Text from speech.
+    Transcription,
+}
+
+impl Kind {
+    /// All kinds with their names in the data.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("chat", Self::Chat),
+        ("completion", Self::Completion),
+        ("embedding", Self::Embedding),
+        ("rerank", Self::Rerank),
+        ("moderation", Self::Moderation),
+        ("image", Self::Image),
+        ("speech", Self::Speech),
+        ("transcription", Self::Transcription),
+    ];
+
+    /// Its name in the data.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("chat", |(name, _)| name)
+    }
+
+    /// Whether answers are text made token by token.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Chat | Self::Completion)
+    }
 }
 
 impl Model {
@@ -50,6 +104,7 @@ impl Model {
         Self {
             provider: provider.to_owned(),
             id: id.to_owned(),
+            kind: Kind::Chat,
             aliases: Vec::new(),
             nicknames: Vec::new(),
             context: USUAL_CONTEXT,
@@ -61,6 +116,7 @@ impl Model {
             image: None,
             capabilities: Capabilities { tools: true, sampling: true, ..Capabilities::default() },
             quirks: Quirks::default(),
+            own_quirks: QuirkSet::default(),
         }
     }
 
@@ -96,6 +152,23 @@ pub struct Capabilities {
     pub reasoning: bool,
     /// It follows a JSON schema.
     pub json_schema: bool,
+}
+
+impl Capabilities {
+    /// The names of what it can do, as in the data.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (self.tools, "tools"),
+            (self.vision, "vision"),
+            (self.audio, "audio"),
+            (self.pdf, "pdf"),
+            (self.prefill, "prefill"),
+            (self.sampling, "sampling"),
+            (self.reasoning, "reasoning"),
+            (self.json_schema, "json_schema"),
+        ];
+        all.into_iter().filter_map(|(has, name)| has.then_some(name))
+    }
 }
 
 /// A capability's name in the data.

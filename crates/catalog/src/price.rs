@@ -29,6 +29,11 @@ pub struct Price {
     pub audio_input: Option<PicoUsd>,
     /// Audio tokens within the output; `output` when absent.
     pub audio_output: Option<PicoUsd>,
+    /// Image tokens within the input; `input` when absent. Usage does not tell them apart, so they
+    /// are charged as input, but bounds count with them.
+    pub image_input: Option<PicoUsd>,
+    /// Image tokens within the output; `output` when absent. As with `image_input`.
+    pub image_output: Option<PicoUsd>,
     /// A fee for every request.
     pub per_request: Money,
     /// Rates of long requests, by rising threshold.
@@ -115,7 +120,9 @@ impl Price {
     pub fn bound(&self, input: u64, output: u64, writes: CacheWrites) -> Money {
         let reachable = self.tiers.iter().filter(|tier| input > tier.above);
         let all = std::iter::once(self.base_rates()).chain(reachable.map(|t| self.tier_rates(t)));
-        let (dearest_in, dearest_out) = all.fold((0, 0), |(most_in, most_out), rates| {
+        let images = (self.image_input.unwrap_or_default(), self.image_output.unwrap_or_default());
+        let least = (images.0.times(input), images.1.times(output));
+        let (dearest_in, dearest_out) = all.fold(least, |(most_in, most_out), rates| {
             let (rate_in, rate_out) = rates.dearest(writes);
             (most_in.max(rate_in.times(input)), most_out.max(rate_out.times(output)))
         });
@@ -281,8 +288,8 @@ mod tests {
             });
             Price {
                 input, output, cached_input: cached, cache_write: write, cache_write_1h: long,
-                reasoning, audio_input: audio, audio_output: audio, per_request: Money::ZERO,
-                tiers: tiers.into_iter().collect(),
+                reasoning, audio_input: audio, audio_output: audio,
+                tiers: tiers.into_iter().collect(), ..Price::default()
             }
         }
     }

@@ -1,78 +1,33 @@
-//! The rows as they are typed in TOML, and how rows are laid over others.
-//!
-//! Rows stay untyped tables until all layers are in place, so that an overlay may change one field
-//! of a row and say nothing about the rest. Then each table is read into its typed form, with
-//! unknown fields refused.
+//! The rows as they are typed in TOML: read from their tables with unknown fields refused, and
+//! checked as far as a row can be by itself.
 
-use crate::model::{Capabilities, Model};
+use std::collections::BTreeMap;
+
+use crate::model::{Capabilities, Kind, Model};
 use crate::money::{Money, PicoUsd};
 use crate::price::{Price, Tier};
-use crate::provider::{AuthKind, Provider, StreamSupport};
+use crate::provider::{AuthKind, BLANKS, Blank, Face, Provider, StreamSupport};
+use crate::quirks::QuirkSet;
 use crate::tokens::Encoding;
 use crate::tokens::image::ImageRule;
 use serde::Deserialize;
-use toml::{Table, Value};
-use wire::dialect::Quirks;
-
-/// All rows of one or more layers.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Sheets {
-    pub(crate) provider: Vec<Table>,
-    pub(crate) model: Vec<Table>,
-    pub(crate) tokenizer: Vec<Table>,
-    pub(crate) image: Vec<Table>,
-}
-
-impl Sheets {
-    /// Lays another layer over this one.
-    pub(crate) fn lay(&mut self, over: Self) {
-        lay_rows(&mut self.provider, over.provider);
-        lay_rows(&mut self.model, over.model);
-        lay_rows(&mut self.tokenizer, over.tokenizer);
-        lay_rows(&mut self.image, over.image);
-    }
-}
-
-/// What a row is known by: `id`, or `provider/id`.
-pub(crate) fn key(row: &Table) -> String {
-    let field = |name| row.get(name).and_then(Value::as_str);
-    let id = field("id").unwrap_or("(no id)");
-    field("provider").map_or_else(|| id.to_owned(), |provider| format!("{provider}/{id}"))
-}
-
-/// Changes the rows that exist and appends the others.
-fn lay_rows(rows: &mut Vec<Table>, over: Vec<Table>) {
-    for row in over {
-        let name = key(&row);
-        match rows.iter_mut().find(|known| key(known) == name) {
-            Some(known) => lay_fields(known, row),
-            None => rows.push(row),
-        }
-    }
-}
-
-/// Replaces the fields that `over` names; quirks are laid over one by one.
-fn lay_fields(row: &mut Table, over: Table) {
-    for (field, value) in over {
-        match (row.get_mut(&field), value) {
-            (Some(Value::Table(quirks)), Value::Table(more)) if field == "quirks" => {
-                quirks.extend(more);
-            }
-            (_, value) => {
-                row.insert(field, value);
-            }
-        }
-    }
-}
+use toml::Table;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderRow {
-    pub(crate) id: String,
+    id: String,
     name: Option<String>,
     dialect: String,
     base_url: String,
+    path: Option<String>,
+    stream_path: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    speaks: Vec<FaceRow>,
+    #[serde(default)]
+    blanks: BTreeMap<String, BlankRow>,
     #[serde(default)]
     region: String,
     auth: AuthKind,
@@ -85,30 +40,126 @@ pub(crate) struct ProviderRow {
     #[serde(default)]
     docs: String,
     #[serde(default)]
-    pub(crate) quirks: Table,
+    quirks: Table,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaceRow {
+    dialect: String,
+    base_url: Option<String>,
+    auth: Option<AuthKind>,
+    path: Option<String>,
+    stream_path: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    quirks: Table,
+}
+
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct BlankRow {
+    default: Option<String>,
+    env: Vec<String>,
 }
 
 impl ProviderRow {
     pub(crate) fn provider(self) -> Result<Provider, String> {
-        let has_scheme =
-            self.base_url.starts_with("https://") || self.base_url.starts_with("http://");
-        if !has_scheme || self.base_url.ends_with('/') {
+        if !is_address(&self.base_url) || self.base_url.ends_with('/') {
             return Err("base_url must begin with http(s):// and end without a slash".to_owned());
         }
+        let own_quirks = QuirkSet::new(self.quirks).map_err(|err| format!("quirks: {err}"))?;
+        let faces = self.speaks.into_iter().map(FaceRow::face);
+        let speaks = faces.collect::<Result<Vec<_>, _>>()?;
+        check_paths(&self.path, &self.stream_path)?;
+        let usual = [Some(&self.base_url), self.path.as_ref(), self.stream_path.as_ref()];
+        let further = speaks.iter().flat_map(|face| {
+            [face.base_url.as_ref(), face.path.as_ref(), face.stream_path.as_ref()]
+        });
+        let blanks = blanks(usual.into_iter().chain(further).flatten(), &self.blanks)?;
         Ok(Provider {
             name: self.name.unwrap_or_else(|| self.id.clone()),
             id: self.id,
             dialect: self.dialect,
             base_url: self.base_url,
+            path: self.path,
+            stream_path: self.stream_path,
+            headers: self.headers.into_iter().collect(),
+            speaks,
+            blanks,
             region: self.region,
             auth: self.auth,
             key_env: self.key_env,
-            quirks: quirks(self.quirks)?,
+            quirks: own_quirks.quirks(),
+            own_quirks,
             stream: self.stream,
             local: self.local,
             docs: self.docs,
         })
     }
+}
+
+impl FaceRow {
+    fn face(self) -> Result<Face, String> {
+        let wrong = |problem: String| format!("speaks {}: {problem}", self.dialect);
+        let fits = |url: &str| (is_address(url) || url.starts_with('/')) && !url.ends_with('/');
+        if self.base_url.as_deref().is_some_and(|url| !fits(url)) {
+            let text = "base_url must begin with http(s):// or / and end without a slash";
+            return Err(wrong(text.to_owned()));
+        }
+        check_paths(&self.path, &self.stream_path).map_err(wrong)?;
+        let quirks = QuirkSet::new(self.quirks).map_err(wrong)?;
+        Ok(Face {
+            dialect: self.dialect,
+            base_url: self.base_url,
+            auth: self.auth,
+            path: self.path,
+            stream_path: self.stream_path,
+            headers: self.headers.into_iter().collect(),
+            quirks,
+        })
+    }
+}
+
+fn is_address(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+fn check_paths(path: &Option<String>, stream_path: &Option<String>) -> Result<(), String> {
+    let mut paths = [path, stream_path].into_iter().flatten();
+    if paths.all(|path| path.starts_with('/')) {
+        Ok(())
+    } else {
+        Err("a path must begin with a slash".to_owned())
+    }
+}
+
+/// The blanks that these texts have, each with what its row says.
+fn blanks<'a>(
+    texts: impl Iterator<Item = &'a String>,
+    described: &BTreeMap<String, BlankRow>,
+) -> Result<Vec<Blank>, String> {
+    let mut found: Vec<Blank> = Vec::new();
+    for name in texts.flat_map(|text| braced(text)) {
+        if name == "model" || found.iter().any(|blank| blank.name == name) {
+            continue;
+        }
+        if !BLANKS.contains(&name) {
+            return Err(format!("{{{name}}} is none of {}, model", BLANKS.join(", ")));
+        }
+        let BlankRow { default, env } = described.get(name).cloned().unwrap_or_default();
+        found.push(Blank { name: name.to_owned(), default, env });
+    }
+    match described.keys().find(|name| found.iter().all(|blank| blank.name != **name)) {
+        Some(unused) => Err(format!("no address has a blank {{{unused}}}")),
+        None => Ok(found),
+    }
+}
+
+/// What stands between braces.
+fn braced(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).map(|rest| rest.split_once('}').map_or(rest, |(name, _)| name))
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,19 +168,24 @@ pub(crate) struct ModelRow {
     pub(crate) provider: String,
     id: String,
     #[serde(default)]
+    kind: Kind,
+    #[serde(default)]
     aliases: Vec<String>,
     #[serde(default)]
     nicknames: Vec<String>,
     context: u64,
+    #[serde(default)]
     max_output: u64,
     input: PicoUsd,
     cached_input: Option<PicoUsd>,
     cache_write: Option<PicoUsd>,
     cache_write_1h: Option<PicoUsd>,
-    output: PicoUsd,
+    output: Option<PicoUsd>,
     reasoning: Option<PicoUsd>,
     audio_input: Option<PicoUsd>,
     audio_output: Option<PicoUsd>,
+    image_input: Option<PicoUsd>,
+    image_output: Option<PicoUsd>,
     per_request: Option<String>,
     #[serde(default)]
     tiers: Vec<Tier>,
@@ -151,17 +207,20 @@ impl ModelRow {
         self,
         tokenizer: Encoding,
         image: Option<ImageRule>,
-        provider_quirks: &Table,
+        provider_quirks: &QuirkSet,
     ) -> Result<Model, String> {
-        if self.context == 0 || self.max_output == 0 {
+        if self.context == 0 || (self.kind.writes() && self.max_output == 0) {
             return Err("context and max_output must be at least 1".to_owned());
         }
+        if self.kind.writes() && self.output.is_none() {
+            return Err("a model that writes needs a price of its output".to_owned());
+        }
         let price = self.price()?;
-        let mut merged = provider_quirks.clone();
-        merged.extend(self.quirks);
+        let own_quirks = QuirkSet::new(self.quirks).map_err(|err| format!("quirks: {err}"))?;
         Ok(Model {
             provider: self.provider,
             id: self.id,
+            kind: self.kind,
             aliases: self.aliases,
             nicknames: self.nicknames,
             context: self.context,
@@ -172,7 +231,8 @@ impl ModelRow {
             tokenizer,
             image,
             capabilities: self.capabilities,
-            quirks: quirks(merged)?,
+            quirks: provider_quirks.under(&own_quirks).quirks(),
+            own_quirks,
         })
     }
 
@@ -186,10 +246,12 @@ impl ModelRow {
             cached_input: self.cached_input,
             cache_write: self.cache_write,
             cache_write_1h: self.cache_write_1h,
-            output: self.output,
+            output: self.output.unwrap_or_default(),
             reasoning: self.reasoning,
             audio_input: self.audio_input,
             audio_output: self.audio_output,
+            image_input: self.image_input,
+            image_output: self.image_output,
             per_request: per_request.map_err(|err| err.to_string())?.unwrap_or_default(),
             tiers: self.tiers.clone(),
         })
@@ -225,8 +287,4 @@ impl TokenizerRow {
 pub(crate) struct ImageRow {
     pub(crate) id: String,
     pub(crate) rule: ImageRule,
-}
-
-fn quirks(table: Table) -> Result<Quirks, String> {
-    table.try_into().map_err(|err| format!("quirks: {}", err.message()))
 }

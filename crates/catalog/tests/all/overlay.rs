@@ -113,3 +113,56 @@ fn only_local_providers_have_models_without_rows() {
     assert!(catalog.unlisted("openai", "gpt-99").is_none());
     assert!(catalog.unlisted("nowhere", "m").is_none());
 }
+
+#[test]
+fn problems_name_the_line_of_their_row() {
+    let text = "# mine\n[[provider]]\nid = \"slash\"\ndialect = \"openai_chat\"\nauth = \"bearer\"\n\
+                base_url = \"ftp://x\"\n\n[[model]]\nprovider = \"openai\"\nid = \"o3\"\noutput = \"ten\"\n";
+    let problems = Catalog::embedded().with_overlay(text).unwrap_err().problems;
+    let lines: Vec<_> = problems.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [Some(2), Some(8)]);
+}
+
+#[test]
+fn overlays_are_laid_over_each_other() {
+    let price = |usd: &str| {
+        format!("[[model]]\nprovider = \"openai\"\nid = \"gpt-4o\"\ninput = \"{usd}\"\n")
+    };
+    let first = overlaid(&price("2"));
+    let second = first.with_overlay(&price("3")).unwrap();
+    assert_eq!(second.model("openai", "gpt-4o").unwrap().price.input.to_string(), "3");
+    assert_eq!(first.model("openai", "gpt-4o").unwrap().price.input.to_string(), "2");
+}
+
+#[test]
+fn a_provider_has_faces_and_blanks() {
+    let catalog = overlaid(
+        r#"
+        [[provider]]
+        id = "cloud"
+        dialect = "openai_chat"
+        base_url = "https://{region}.cloud.example/v1"
+        auth = "bearer"
+        key_env = ["CLOUD_KEY"]
+        headers = { "x-app" = "a" }
+        blanks = { region = { default = "eu" } }
+        speaks = [
+          { dialect = "anthropic_messages", base_url = "/anthropic/v1", auth = "x_api_key" },
+          { dialect = "gemini", path = "/{model}:ask", quirks = { no_sampling = true } },
+        ]
+        "#,
+    );
+    let cloud = catalog.provider("cloud").unwrap();
+    assert_eq!(cloud.headers, [("x-app".to_owned(), "a".to_owned())]);
+    assert_eq!(cloud.blanks[0].default.as_deref(), Some("eu"));
+    assert_eq!(cloud.speaks[0].auth, Some(AuthKind::XApiKey));
+    assert!(cloud.speaks[1].quirks.quirks().no_sampling && !cloud.quirks.no_sampling);
+}
+
+#[test]
+fn an_unknown_blank_is_refused() {
+    let row = "[[provider]]\nid = \"c\"\ndialect = \"openai_chat\"\nauth = \"none\"\n\
+               base_url = \"https://{planet}.example\"\n";
+    let err = Catalog::embedded().with_overlay(row).unwrap_err();
+    assert!(err.to_string().contains("{planet} is none of region"), "{err}");
+}
