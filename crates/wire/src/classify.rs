@@ -183,7 +183,16 @@ impl<'a> Case<'a> {
 }
 
 fn holds(text: &str, patterns: &[String]) -> bool {
-    patterns.iter().any(|pattern| text.contains(pattern.as_str()))
+    patterns.iter().any(|pattern| matches(text, pattern))
+}
+
+/// Whether the pieces of `pattern` between `*` stand in `text` one after the other.
+fn matches(text: &str, pattern: &str) -> bool {
+    let mut rest = Some(text);
+    for piece in pattern.split('*') {
+        rest = rest.and_then(|rest| Some(rest.split_once(piece)?.1));
+    }
+    rest.is_some()
 }
 
 /// Where no rule fits: a 4xx is the request's fault, anything else the upstream's.

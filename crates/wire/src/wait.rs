@@ -3,7 +3,14 @@
 //! All results are whole milliseconds, rounded up, so that nobody comes back too early.
 
 /// Words after which an error message names a waiting time.
-const ANCHORS: &[&str] = &["try again in ", "retry in ", "retry after ", "available in "];
+const ANCHORS: &[&str] = &[
+    "try again in ",
+    "try again after ",
+    "retry in ",
+    "retry after ",
+    "available in ",
+    "please wait ",
+];
 
 const UNITS: &[(&str, f64)] = &[
     ("milliseconds", 1.0),

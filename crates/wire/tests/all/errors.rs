@@ -1,8 +1,9 @@
-//! One failure of the field per line, and what it must mean. Every rule of the table is used.
+//! The failures of the field in `tests/errors`, one a line, and what they must mean.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
+use serde::Deserialize;
 use wire::classify::{Sighting, Verdict, classify, classify_reported, rule_ids};
 use wire::error::{Class, Reported};
 
@@ -20,109 +21,81 @@ fn openai(status: u16, body: &str) -> Verdict {
     judge("openai", "openai_chat", status, &[], body.as_bytes())
 }
 
-/// Provider, dialect, status, body, the rule that must decide, and the class it must give.
-type Fixture = (&'static str, &'static str, u16, &'static str, &'static str, Class);
+/// One row of the table: a failure and, by its file, what it must mean.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    provider: String,
+    #[serde(default = "usual_dialect")]
+    dialect: String,
+    status: u16,
+    #[serde(default)]
+    headers: HashMap<String, String>,
+    body: String,
+    /// How long to wait, where the answer says so.
+    wait_ms: Option<u64>,
+}
 
+#[derive(Deserialize)]
+struct Rows {
+    case: Vec<Row>,
+}
+
+fn usual_dialect() -> String {
+    "openai_chat".to_owned()
+}
+
+/// The files of `tests/errors`, by the class that their rows must get.
 #[rustfmt::skip]
-const FIXTURES: &[Fixture] = &[
-    // Money and long quotas.
-    ("openai", "openai_chat", 429, r#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#, "quota_word", Class::Quota),
-    ("openai", "openai_chat", 429, r#"{"error":{"message":"No credit left","type":"x","code":"credit_balance_exhausted"}}"#, "quota_word", Class::Quota),
-    ("anthropic", "anthropic_messages", 402, r#"{"type":"error","error":{"type":"billing_error","message":"Pay"}}"#, "quota_word", Class::Quota),
-    ("anthropic", "anthropic_messages", 429, r#"{"type":"error","error":{"type":"rate_limit_error","message":"Limit","details":{"error_code":"enforced_spend_limit_reached"}}}"#, "quota_word", Class::Quota),
-    ("anthropic", "anthropic_messages", 400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API."}}"#, "quota_text", Class::Quota),
-    ("deepseek", "openai_chat", 402, r#"{"error":{"message":"Insufficient Balance","type":"unknown_error","code":"invalid_request_error"}}"#, "quota_text", Class::Quota),
-    ("gemini", "gemini", 429, r#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}]}}"#, "quota_per_day", Class::Quota),
-    ("groq", "openai_chat", 429, r#"{"error":{"message":"Rate limit reached for model `m` on requests per day (RPD): Limit 1000","type":"requests","code":"rate_limit_exceeded"}}"#, "quota_per_day", Class::Quota),
-    ("gemini", "gemini", 402, "", "quota_status", Class::Quota),
-    ("openrouter", "openai_chat", 402, r#"{"error":{"code":402,"message":"More needed"}}"#, "quota_status", Class::Quota),
-    // Refused content.
-    ("azure", "openai_chat", 400, r#"{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI's content management policy.","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#, "content_word", Class::ContentPolicy),
-    ("azure", "openai_chat", 400, r#"{"error":{"message":"Filtered","code":null,"innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#, "content_word", Class::ContentPolicy),
-    ("openai", "openai_chat", 400, r#"{"error":{"message":"Your request was rejected as a result of our safety system.","type":"invalid_request_error","code":null}}"#, "content_text", Class::ContentPolicy),
-    ("anthropic", "anthropic_messages", 400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"Output blocked by content filtering policy"}}"#, "content_text", Class::ContentPolicy),
-    ("deepseek", "openai_chat", 400, r#"{"error":{"message":"Content Exists Risk","type":"invalid_request_error"}}"#, "content_text", Class::ContentPolicy),
-    ("qwen", "openai_chat", 400, r#"{"error":{"code":"data_inspection_failed","message":"Input data may contain inappropriate content."}}"#, "content_word", Class::ContentPolicy),
-    ("xai", "openai_chat", 403, r#"{"code":"forbidden","error":"Content violates usage guidelines."}"#, "content_text", Class::ContentPolicy),
-    ("openrouter", "openai_chat", 403, r#"{"error":{"code":403,"message":"Refused","metadata":{"error_type":"content_policy_violation"}}}"#, "content_word", Class::ContentPolicy),
-    // Prompts that do not fit, in every wording.
-    ("openai", "openai_chat", 400, r#"{"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#, "context_word", Class::ContextLength),
-    ("vllm", "openai_chat", 400, r#"{"object":"error","message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","param":null,"code":400}"#, "context_text", Class::ContextLength),
-    ("anthropic", "anthropic_messages", 400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#, "context_text", Class::ContextLength),
-    ("gemini", "gemini", 400, r#"{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#, "context_text", Class::ContextLength),
-    ("openrouter", "openai_chat", 400, r#"{"error":{"code":400,"message":"x","metadata":{"error_type":"context_length_exceeded"}}}"#, "context_word", Class::ContextLength),
-    ("cerebras", "openai_chat", 400, r#"{"message":"Please reduce it. Current length is 9000 while limit is 8192","type":"x"}"#, "context_text", Class::ContextLength),
-    ("together", "openai_chat", 422, r#"{"error":{"message":"`inputs` tokens + `max_new_tokens` must be <= 8193","type":"invalid_request_error"}}"#, "context_text", Class::ContextLength),
-    ("llamacpp", "openai_chat", 400, r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"x"}}"#, "context_text", Class::ContextLength),
-    ("bedrock", "openai_chat", 400, r#"{"message":"Input is too long for requested model."}"#, "context_text", Class::ContextLength),
-    ("openai", "openai_chat", 400, r#"{"error":{"message":"Input tokens exceed the configured limit of 272000 tokens.","type":"invalid_request_error"}}"#, "context_text", Class::ContextLength),
-    ("anthropic", "anthropic_messages", 400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000"}}"#, "context_text", Class::ContextLength),
-    // One long field is no long prompt.
-    ("openai", "openai_chat", 400, r#"{"error":{"message":"Invalid 'user': string too long. Expected a string with maximum length 64, context window unaffected.","type":"invalid_request_error","param":"user","code":"string_above_max_length"}}"#, "invalid_word", Class::InvalidRequest),
-    ("openai", "openai_chat", 429, r#"{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 10000, Requested 15000.","type":"tokens","code":"rate_limit_exceeded"}}"#, "rate_word", Class::RateLimited),
-    // Unknown models.
-    ("openai", "openai_chat", 404, r#"{"error":{"message":"The model `x` does not exist","type":"invalid_request_error","code":"model_not_found"}}"#, "model_word", Class::ModelNotFound),
-    ("anthropic", "anthropic_messages", 404, r#"{"type":"error","error":{"type":"not_found_error","message":"model: x"}}"#, "model_word", Class::ModelNotFound),
-    ("gemini", "gemini", 404, r#"{"error":{"code":404,"message":"models/x is not found for API version v1beta","status":"NOT_FOUND"}}"#, "model_word", Class::ModelNotFound),
-    ("azure", "openai_chat", 404, r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#, "model_word", Class::ModelNotFound),
-    ("deepseek", "openai_chat", 400, r#"{"error":{"message":"Model Not Exist","type":"invalid_request_error"}}"#, "model_text", Class::ModelNotFound),
-    ("ollama", "openai_chat", 404, r#"{"error":{"message":"model \"x\" not found, try pulling it first","type":"api_error"}}"#, "model_text", Class::ModelNotFound),
-    ("mistral", "openai_chat", 400, r#"{"object":"error","message":"Invalid model: x","type":"invalid_model","code":"1500"}"#, "model_word", Class::ModelNotFound),
-    ("openai", "openai_chat", 404, r#"{"error":{"message":"No such file","type":"not_found"}}"#, "invalid_status", Class::InvalidRequest),
-    // Refused credentials.
-    ("openai", "openai_chat", 401, r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}"#, "auth_word", Class::Auth),
-    ("anthropic", "anthropic_messages", 403, r#"{"type":"error","error":{"type":"permission_error","message":"No"}}"#, "auth_word", Class::Auth),
-    ("gemini", "gemini", 400, r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}"#, "auth_text", Class::Auth),
-    ("xai", "openai_chat", 400, r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided"}"#, "auth_text", Class::Auth),
-    ("cohere", "openai_chat", 498, r#"{"message":"invalid token","id":"1"}"#, "auth_cohere_498", Class::Auth),
-    ("mistral", "openai_chat", 401, r#"{"detail":"Unauthorized"}"#, "auth_status", Class::Auth),
-    ("any", "openai_chat", 403, "<html>Forbidden</html>", "auth_status", Class::Auth),
-    // Too many, too busy.
-    ("openai", "openai_chat", 503, r#"{"error":{"message":"x","type":"service_unavailable_error","code":"server_is_overloaded"}}"#, "overloaded_word", Class::Overloaded),
-    ("anthropic", "anthropic_messages", 529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, "overloaded_word", Class::Overloaded),
-    ("gemini", "gemini", 503, r#"{"error":{"code":503,"message":"The model is overloaded.","status":"UNAVAILABLE"}}"#, "overloaded_word", Class::Overloaded),
-    ("moonshot", "openai_chat", 429, r#"{"error":{"message":"The engine is currently overloaded, please try again later","type":"engine_overloaded_error"}}"#, "overloaded_word", Class::Overloaded),
-    ("ollama", "openai_chat", 503, r#"{"error":"server busy, please try again. maximum pending requests exceeded"}"#, "overloaded_text", Class::Overloaded),
-    ("openai", "openai_chat", 429, r#"{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}"#, "rate_word", Class::RateLimited),
-    ("openai", "openai_chat", 429, r#"{"error":{"message":"Slow down","type":"rate_limit_error","code":"slow_down"}}"#, "rate_word", Class::RateLimited),
-    ("gemini", "gemini", 429, r#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerMinutePerProject"}]},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.4s"}]}}"#, "rate_word", Class::RateLimited),
-    ("groq", "openai_chat", 413, r#"{"error":{"message":"Request too large for model `m` on tokens per minute (TPM)","type":"tokens","code":"rate_limit_exceeded"}}"#, "rate_word", Class::RateLimited),
-    ("any", "openai_chat", 429, "", "rate_status", Class::RateLimited),
-    ("any", "anthropic_messages", 429, "slow down", "rate_status", Class::RateLimited),
-    ("groq", "openai_chat", 498, r#"{"error":{"message":"x"}}"#, "overloaded_status", Class::Overloaded),
-    ("deepseek", "openai_chat", 503, "", "overloaded_status", Class::Overloaded),
-    // Failures of the upstream.
-    ("groq", "openai_chat", 400, r#"{"error":{"message":"Failed to call a function.","type":"invalid_request_error","code":"tool_use_failed","failed_generation":"x"}}"#, "server_tool_use_failed", Class::Server),
-    ("anthropic", "anthropic_messages", 504, r#"{"type":"error","error":{"type":"timeout_error","message":"x"}}"#, "gateway_word", Class::BadGateway),
-    ("openrouter", "openai_chat", 502, r#"{"error":{"code":502,"message":"x","metadata":{"error_type":"provider_unavailable"}}}"#, "gateway_word", Class::BadGateway),
-    ("any", "openai_chat", 502, "<html><h1>502 Bad Gateway</h1></html>", "gateway_status", Class::BadGateway),
-    ("any", "gemini", 522, "", "gateway_status", Class::BadGateway),
-    ("openai", "openai_chat", 409, r#"{"error":{"message":"Conflict"}}"#, "server_conflict", Class::Server),
-    ("openai", "openai_chat", 500, r#"{"error":{"message":"The server had an error","type":"server_error"}}"#, "server_status", Class::Server),
-    ("anthropic", "anthropic_messages", 500, r#"{"type":"error","error":{"type":"api_error","message":"x"}}"#, "server_status", Class::Server),
-    // Errors inside a 200, which have no status of their own.
-    ("openai", "openai_chat", 200, r#"{"error":{"message":"x","type":"server_error"}}"#, "server_word", Class::Server),
-    ("openrouter", "openai_chat", 200, r#"{"error":{"message":"x","code":429}}"#, "rate_status", Class::RateLimited),
-    ("openai", "openai_chat", 200, r#"{"error":{"message":"x","type":"invalid_request_error"}}"#, "invalid_word", Class::InvalidRequest),
-    // The request's own fault.
-    ("openai", "openai_chat", 400, r#"{"error":{"message":"Unsupported parameter: 'max_tokens'","type":"invalid_request_error","param":"max_tokens","code":"unsupported_parameter"}}"#, "invalid_word", Class::InvalidRequest),
-    ("mistral", "openai_chat", 422, r#"{"detail":[{"loc":["body","temperature"],"msg":"too hot","type":"less_than"}]}"#, "invalid_status", Class::InvalidRequest),
-    ("any", "openai_chat", 413, "", "invalid_status", Class::InvalidRequest),
+const FILES: &[(Class, &str)] = &[
+    (Class::Quota, include_str!("../errors/quota.toml")),
+    (Class::ContentPolicy, include_str!("../errors/content_policy.toml")),
+    (Class::ContextLength, include_str!("../errors/context_length.toml")),
+    (Class::ModelNotFound, include_str!("../errors/model_not_found.toml")),
+    (Class::Auth, include_str!("../errors/auth.toml")),
+    (Class::RateLimited, include_str!("../errors/rate_limited.toml")),
+    (Class::Overloaded, include_str!("../errors/overloaded.toml")),
+    (Class::Server, include_str!("../errors/server.toml")),
+    (Class::BadGateway, include_str!("../errors/bad_gateway.toml")),
+    (Class::InvalidRequest, include_str!("../errors/invalid_request.toml")),
 ];
 
-#[test]
-fn every_fixture_means_what_it_must() {
-    for (provider, dialect, status, body, rule, class) in FIXTURES {
-        let verdict = judge(provider, dialect, *status, &[], body.as_bytes());
-        assert_eq!((verdict.rule, verdict.class), (Some(*rule), *class), "{status} {body}");
-    }
+fn rows() -> Vec<(Class, Row)> {
+    let read = |text| toml::from_str::<Rows>(text).expect("a table of failures").case;
+    FILES.iter().flat_map(|(class, text)| read(text).into_iter().map(|row| (*class, row))).collect()
+}
+
+fn verdict(row: &Row) -> Verdict {
+    let header = |name: &str| row.headers.get(name).map(String::as_str);
+    classify(&Sighting {
+        provider: &row.provider,
+        dialect: &row.dialect,
+        status: row.status,
+        header: &header,
+        body: row.body.as_bytes(),
+        now_unix_ms: NOW,
+    })
 }
 
 #[test]
-fn every_rule_is_used_by_a_fixture() {
-    let used: HashSet<&str> = FIXTURES.iter().map(|fixture| fixture.4).collect();
+fn every_failure_of_the_table_means_what_it_must() {
+    let mut wrong = Vec::new();
+    for (class, row) in rows() {
+        let verdict = verdict(&row);
+        let wait = verdict.retry_after_ms.or(verdict.quota_reset_ms);
+        if (verdict.class, wait) != (class, row.wait_ms) {
+            wrong.push(format!("{:?} {wait:?} by {:?}: {row:?}", verdict.class, verdict.rule));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_is_large_and_uses_every_rule() {
+    let rows = rows();
+    assert!(rows.len() > 250);
+    let used: HashSet<&str> = rows.iter().filter_map(|(_, row)| verdict(row).rule).collect();
     let rules: Vec<&str> = rule_ids().collect();
-    assert!(rules.len() > 20);
     assert_eq!(rules.iter().filter(|rule| !used.contains(*rule)).collect::<Vec<_>>(), [&""; 0]);
     assert_eq!(rules.iter().collect::<HashSet<_>>().len(), rules.len());
 }

@@ -1,8 +1,8 @@
 //! Errors in OpenAI's shape and in the many shapes of its imitators.
 //!
 //! Read: `{"error":{..}}`, `{"error":"text","code":..}`, the flat `{"object":"error",..}`,
-//! FastAPI's `{"detail":..}`, a bare `{"message":..}`, an array around any of these, and text
-//! that is no JSON. Written: OpenAI's own shape. What an error means is decided in `classify`.
+//! FastAPI's `{"detail":..}`, a bare `{"message":..}`, a list `{"errors":[..]}`, an array around
+//! any of these, and text that is no JSON. Written: OpenAI's own shape. What an error means is decided in `classify`.
 
 use crate::error::{Problem, Reported};
 use crate::fields::plain_report;
@@ -48,14 +48,11 @@ fn read(value: &Value, status: Option<u16>) -> Reported {
 }
 
 fn read_object(map: &Map<String, Value>, status: Option<u16>) -> Reported {
-    let inner = match map.get("error") {
-        Some(Value::Object(inner)) => inner,
-        _ => map,
-    };
-    let kind = word(inner, "type")
-        .or_else(|| word(inner, "status"))
-        .or_else(|| word(nested(inner, "metadata"), "error_type"));
-    let code = word(inner, "code").or_else(|| word(nested(inner, "innererror"), "code"));
+    let inner = innermost(map);
+    let kind = ["type", "status", "error_type"].iter().find_map(|key| word(inner, key));
+    let kind = kind.or_else(|| word(nested(inner, "metadata"), "error_type"));
+    let code = word(inner, "code").or_else(|| word(inner, "error_code"));
+    let code = code.or_else(|| word(nested(inner, "innererror"), "code"));
     let message = message(map, inner);
     let retry_after_ms = retry_after(inner).or_else(|| wait::in_message(&message));
     Reported {
@@ -66,6 +63,12 @@ fn read_object(map: &Map<String, Value>, status: Option<u16>) -> Reported {
         param: word(inner, "param"),
         message,
     }
+}
+
+/// The object that holds the complaint: the error, the first of several, or the whole.
+fn innermost(map: &Map<String, Value>) -> &Map<String, Value> {
+    let first = || map.get("errors")?.as_array()?.first()?.as_object();
+    map.get("error").and_then(Value::as_object).or_else(first).unwrap_or(map)
 }
 
 /// OpenRouter and Google put an HTTP status into the error itself.
@@ -92,8 +95,18 @@ fn word(map: &Map<String, Value>, key: &str) -> Option<String> {
 
 fn message(map: &Map<String, Value>, inner: &Map<String, Value>) -> String {
     let own = word(inner, "message").or_else(|| word(map, "error"));
-    own.or_else(|| details(inner.get("detail")?)).unwrap_or_default()
+    let own = own.or_else(|| details(inner.get("detail")?));
+    // Mistral puts FastAPI's complaint into the message.
+    let own = own.or_else(|| details(inner.get("message")?.get("detail")?)).unwrap_or_default();
+    match word(nested(inner, "metadata"), "raw") {
+        // OpenRouter says only that its provider failed, and quotes it.
+        Some(raw) => format!("{own}: {}", raw.chars().take(QUOTED_CHARS).collect::<String>()),
+        None => own,
+    }
 }
+
+/// How much of a quoted report is passed on.
+const QUOTED_CHARS: usize = 300;
 
 /// FastAPI's complaint: a sentence, or a list of places and sentences.
 fn details(detail: &Value) -> Option<String> {
@@ -103,7 +116,7 @@ fn details(detail: &Value) -> Option<String> {
             let lines: Vec<String> = list.iter().take(8).filter_map(detail_line).collect();
             (!lines.is_empty()).then(|| lines.join("; "))
         }
-        Value::Object(map) => word(map, "message").or_else(|| word(map, "msg")),
+        Value::Object(map) => ["message", "msg", "error"].iter().find_map(|key| word(map, key)),
         _ => None,
     }
 }
@@ -121,7 +134,9 @@ fn detail_line(detail: &Value) -> Option<String> {
 }
 
 fn retry_after(inner: &Map<String, Value>) -> Option<u64> {
-    let named = nested(inner, "availability").get("retry_after").and_then(Value::as_f64);
+    let named = nested(inner, "availability").get("retry_after");
+    // Hugging Face tells how long a model still loads.
+    let named = named.or_else(|| inner.get("estimated_time")).and_then(Value::as_f64);
     if let Some(seconds) = named {
         return wait::milliseconds(seconds * 1_000.0);
     }
