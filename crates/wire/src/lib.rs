@@ -35,6 +35,14 @@ mod media;
 
 mod seal;
 
+mod stops;
+
+mod turns;
+
+mod thinking;
+
+mod json_tool;
+
 mod wait;
 
 pub mod translate;

@@ -3,11 +3,12 @@
 use super::blocks;
 use super::usage::{self, Counts};
 use super::writing::{Reader, Writing};
-use super::{ID, JSON_TOOL, words};
+use super::{ID, words};
 use crate::dialect::Quirks;
 use crate::error::DecodeError;
 use crate::fields::{Fields, merge, put};
-use crate::hub::{Answer, Choice, Extra, Part, Usage};
+use crate::hub::{Answer, Choice, Usage};
+use crate::json_tool;
 use serde_json::{Map, Value};
 
 /// Reads an answer.
@@ -25,9 +26,9 @@ pub(super) fn decode(body: &[u8], quirks: &Quirks) -> Result<Answer, DecodeError
         return Err(DecodeError::at("content", "must be a list of blocks"));
     };
     let mut parts = blocks::read_blocks(content, "content")?;
-    let json_only = quirks.schema_as_tool && json_tool_as_text(&mut parts);
+    let json_only = quirks.schema_as_tool && json_tool::as_text(&mut parts);
     let sequence = fields.text("stop_sequence")?;
-    let stop = fields.text("stop_reason")?.map(|word| words::stop(word, sequence, json_only));
+    let stop = fields.text("stop_reason")?.map(|word| words::STOPS.stop(word, sequence, json_only));
     let usage = read_usage(&mut fields)?;
     let choice = Choice { parts, stop, ..Choice::default() };
     Ok(Answer {
@@ -39,21 +40,6 @@ pub(super) fn decode(body: &[u8], quirks: &Quirks) -> Result<Answer, DecodeError
         origin: ID,
         extra: fields.rest(),
     })
-}
-
-/// Turns calls of the forced JSON tool into text. True if there was one and no other call.
-fn json_tool_as_text(parts: &mut [Part]) -> bool {
-    let mut found = false;
-    for part in parts.iter_mut() {
-        if let Part::ToolCall(call) = part
-            && call.name == JSON_TOOL
-        {
-            let text = std::mem::take(&mut call.arguments);
-            *part = Part::Text { text, extra: Extra::new() };
-            found = true;
-        }
-    }
-    found && !parts.iter().any(|part| matches!(part, Part::ToolCall(_)))
 }
 
 fn read_usage(fields: &mut Fields) -> Result<Option<Usage>, DecodeError> {
@@ -75,7 +61,7 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
     let content = choice.map(|choice| writing.blocks(&choice.parts)).unwrap_or_default();
     let stop = choice.and_then(|choice| choice.stop.as_ref());
     let mut body = head(&answer.id, &answer.model, content);
-    let word = stop.and_then(words::word);
+    let word = stop.and_then(|stop| words::STOPS.word(stop));
     body.insert("stop_reason".to_owned(), word.into());
     let sequence = stop.and_then(|stop| stop.sequence.clone());
     body.insert("stop_sequence".to_owned(), sequence.into());

@@ -266,7 +266,7 @@ impl Reader {
         }
         self.stopped = true;
         let json_only = self.saw_json && self.tools == 0;
-        out.push(Event::Stop { choice: 0, stop: words::stop(word, sequence, json_only) });
+        out.push(Event::Stop { choice: 0, stop: words::STOPS.stop(word, sequence, json_only) });
     }
 
     fn message_stop(&mut self, _frame: Frame<'_>, out: Out<'_>) -> Result<(), DecodeError> {

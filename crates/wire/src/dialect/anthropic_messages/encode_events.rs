@@ -79,7 +79,7 @@ impl EncodeEvents for Writer {
         self.close(out);
         let delta = json!({
             "type": "message_delta",
-            "delta": {"stop_reason": words::word(&stop), "stop_sequence": stop.sequence},
+            "delta": {"stop_reason": words::STOPS.word(&stop), "stop_sequence": stop.sequence},
             "usage": usage::write(&self.usage),
         });
         frame("message_delta", delta, out);

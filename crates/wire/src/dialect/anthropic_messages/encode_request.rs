@@ -1,11 +1,12 @@
 //! Writes a request for the provider.
 
 use super::writing::{Reader, Writing};
-use super::{ID, JSON_TOOL, thinking, turns};
+use super::{ID, JSON_TOOL, turns};
 use crate::dialect::{Encoded, Target};
 use crate::dropped::Dropped;
 use crate::fields::{merge, put};
 use crate::hub::{Format, Request, Tool, ToolChoice};
+use crate::{json_tool, thinking};
 use serde_json::{Map, Value, json};
 
 /// The hub's fields that have no place here.
@@ -25,15 +26,15 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Encoded {
     conversation.lost.into_iter().for_each(|name| dropped.add(name));
 
     let choice = tools(request, target, &mut body, &mut dropped);
-    let own_force = request.origin == ID && !wants_json_tool(request, target);
+    let own_force = request.origin == ID && !json_tool::wanted(request, target);
     let forced = choice && !own_force;
-    let plan = thinking::plan(request, target, forced, bound);
+    let plan = thinking::plan(ID, request, target, forced, bound);
     dropped.add_if(plan.lost, "reasoning_effort");
     sampling(request, target, plan.on, &mut body, &mut dropped);
     put(&mut body, "thinking", plan.thinking);
     put(&mut body, "output_config", output_config(request, target, plan.effort));
     dropped.add_if(
-        matches!(request.format, Some(Format::JsonObject)) && !wants_json_tool(request, target),
+        matches!(request.format, Some(Format::JsonObject)) && !json_tool::wanted(request, target),
         "response_format",
     );
     put(&mut body, "metadata", request.user.as_ref().map(|user| json!({"user_id": user})));
@@ -57,11 +58,6 @@ fn add_extras(request: &Request, body: &mut Map<String, Value>) {
     merge(body, &extra);
 }
 
-fn wants_json_tool(request: &Request, target: &Target<'_>) -> bool {
-    target.quirks.schema_as_tool
-        && matches!(request.format, Some(Format::JsonSchema { .. } | Format::JsonObject))
-}
-
 /// Writes the tools and the choice among them; tells whether one is forced.
 fn tools(
     request: &Request,
@@ -73,7 +69,7 @@ fn tools(
     let mut list: Vec<Value> =
         request.tools.iter().filter_map(|tool| written_tool(tool, &writing, dropped)).collect();
     let mut choice = choice(request, dropped);
-    if wants_json_tool(request, target) {
+    if json_tool::wanted(request, target) {
         let only = list.is_empty();
         list.push(json_tool(request));
         if !matches!(request.tool_choice, Some(ToolChoice::Named(_))) {
@@ -118,17 +114,8 @@ fn no_arguments() -> Value {
 }
 
 fn json_tool(request: &Request) -> Value {
-    let (description, schema) = match &request.format {
-        Some(Format::JsonSchema { description, schema, .. }) => {
-            (description.as_deref(), schema.clone())
-        }
-        _ => (None, json!({"type": "object", "additionalProperties": true})),
-    };
-    json!({
-        "name": JSON_TOOL,
-        "description": description.unwrap_or("Gives the answer in the shape that was asked for."),
-        "input_schema": schema,
-    })
+    let (description, schema) = json_tool::shape(request);
+    json!({"name": JSON_TOOL, "description": description, "input_schema": schema})
 }
 
 fn choice(request: &Request, dropped: &mut Dropped) -> Option<Value> {
@@ -189,7 +176,7 @@ fn output_config(
     let mut config = Map::new();
     put(&mut config, "effort", effort);
     if let Some(Format::JsonSchema { schema, .. }) = &request.format
-        && !wants_json_tool(request, target)
+        && !json_tool::wanted(request, target)
     {
         let format = json!({"type": "json_schema", "schema": schema});
         config.insert("format".to_owned(), format);

@@ -66,7 +66,7 @@ impl Piece<'_> {
         let whole = self.kind.as_deref().is_some_and(|kind| WHOLE_BLOCKS.contains(&kind));
         seen.content |= whole || self.bytes() > 0;
         if let Some(word) = &self.stop_reason {
-            seen.stop = Some(words::reason(word));
+            seen.stop = Some(words::STOPS.reason(word));
         }
     }
 }
@@ -82,7 +82,7 @@ impl Meter for Observer {
         let mut told = frame.usage;
         if let Some(message) = frame.message {
             message.content.iter().for_each(|piece| piece.note(&mut seen));
-            seen.stop = message.stop_reason.as_deref().map(words::reason);
+            seen.stop = message.stop_reason.as_deref().map(|word| words::STOPS.reason(word));
             told = told.or(message.usage);
         }
         if let Some(counts) = told {

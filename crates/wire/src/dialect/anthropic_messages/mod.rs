@@ -18,8 +18,6 @@ mod usage;
 
 mod decode_request;
 
-mod thinking;
-
 mod turns;
 
 mod encode_request;
@@ -40,7 +38,7 @@ pub(crate) const ID: &str = "anthropic_messages";
 
 /// The name of the tool through which a JSON answer is forced where the quirk `schema_as_tool`
 /// asks for it. Reserved: a call to it is read back as the answer's text.
-pub const JSON_TOOL: &str = "json_response";
+pub const JSON_TOOL: &str = crate::json_tool::NAME;
 
 /// The row of this dialect.
 pub const DIALECT: Dialect = Dialect {

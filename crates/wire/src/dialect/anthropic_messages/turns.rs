@@ -6,10 +6,8 @@
 
 use super::writing::{Reader, Writing, plain_or_blocks};
 use crate::hub::{Message, Request, Role};
+use crate::turns::{self, Turn};
 use serde_json::{Map, Value, json};
-
-/// What stands for a user turn where the conversation has none at its beginning.
-const OPENING: &str = ".";
 
 /// The conversation as it goes out.
 pub(super) struct Conversation {
@@ -19,12 +17,6 @@ pub(super) struct Conversation {
     pub(super) messages: Vec<Value>,
     /// Kinds of content that had no place.
     pub(super) lost: Vec<&'static str>,
-}
-
-struct Turn {
-    role: Role,
-    blocks: Vec<Value>,
-    fields: Map<String, Value>,
 }
 
 /// Arranges the request's conversation, followed by `prefill` as the model's own beginning.
@@ -39,13 +31,13 @@ pub(super) fn arrange(request: &Request, prefill: Option<&str>) -> Conversation 
     }
     let mut turns = Vec::with_capacity(rest.len() + 1);
     for message in rest {
-        add(&mut turns, turn(message, &mut writing));
+        turns::add(&mut turns, turn(message, &mut writing));
     }
     if let Some(text) = prefill {
-        add(&mut turns, text_turn(Role::Assistant, text));
+        turns::add(&mut turns, Turn::of(Role::Assistant, text_block(text)));
     }
-    settle(&mut turns);
-    let messages = turns.into_iter().map(written).collect();
+    turns::settle(&mut turns, text_block, is_result);
+    let messages = turns.into_iter().map(|turn| turns::written(turn, content)).collect();
     Conversation { system: plain_or_blocks(system), messages, lost: writing.lost }
 }
 
@@ -68,64 +60,14 @@ fn turn(message: &Message, writing: &mut Writing) -> Turn {
     Turn { role, blocks, fields }
 }
 
-fn text_turn(role: Role, text: &str) -> Turn {
-    Turn { role, blocks: vec![json!({"type": "text", "text": text})], fields: Map::new() }
-}
-
-fn add(turns: &mut Vec<Turn>, turn: Turn) {
-    if turn.blocks.is_empty() {
-        return;
-    }
-    match turns.last_mut() {
-        Some(last) if last.role == turn.role => {
-            last.blocks.extend(turn.blocks);
-            last.fields.extend(turn.fields);
-        }
-        _ => turns.push(turn),
-    }
-}
-
-fn settle(turns: &mut Vec<Turn>) {
-    if turns.first().is_none_or(|turn| turn.role == Role::Assistant) {
-        turns.insert(0, text_turn(Role::User, OPENING));
-    }
-    for turn in turns.iter_mut().filter(|turn| turn.role == Role::User) {
-        turn.blocks.sort_by_key(|block| !is_result(block));
-    }
-    if let Some(last) = turns.last_mut()
-        && last.role == Role::Assistant
-    {
-        trim_end(&mut last.blocks);
-    }
-    if turns.last().is_some_and(|turn| turn.blocks.is_empty()) {
-        turns.pop();
-    }
+fn text_block(text: &str) -> Value {
+    json!({"type": "text", "text": text})
 }
 
 fn is_result(block: &Value) -> bool {
     block.get("type").and_then(Value::as_str) == Some("tool_result")
 }
 
-fn trim_end(blocks: &mut Vec<Value>) {
-    let Some(Value::String(text)) = blocks.last_mut().and_then(|block| block.get_mut("text"))
-    else {
-        return;
-    };
-    text.truncate(text.trim_end().len());
-    if text.is_empty() {
-        blocks.pop();
-    }
-}
-
-fn written(turn: Turn) -> Value {
-    let role = match turn.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    };
-    let mut message = Map::new();
-    message.insert("role".to_owned(), role.into());
-    message.insert("content".to_owned(), plain_or_blocks(turn.blocks).unwrap_or_default());
-    message.extend(turn.fields);
-    Value::Object(message)
+fn content(blocks: Vec<Value>) -> Value {
+    plain_or_blocks(blocks).unwrap_or_default()
 }

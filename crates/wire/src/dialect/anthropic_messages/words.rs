@@ -3,46 +3,23 @@
 //! `model_context_window_exceeded` is a full window, so it counts as length; `pause_turn` asks the
 //! client to go on, which no other dialect can say, so it counts as a plain stop.
 
-use crate::hub::{Stop, StopReason};
+use crate::hub::StopReason;
+use crate::stops::Stops;
 
-/// Their word and our reason. The first row of a reason is the word we write for it.
-static STOPS: &[(&str, StopReason)] = &[
-    ("end_turn", StopReason::Stop),
-    ("stop_sequence", StopReason::Stop),
-    ("pause_turn", StopReason::Stop),
-    ("compaction", StopReason::Stop),
-    ("max_tokens", StopReason::Length),
-    ("model_context_window_exceeded", StopReason::Length),
-    ("tool_use", StopReason::ToolCalls),
-    ("refusal", StopReason::ContentFilter),
-];
-
-/// What a stop reason of theirs means. A word unknown here ends the answer like any other.
-pub(super) fn reason(native: &str) -> StopReason {
-    STOPS.iter().find(|(word, _)| *word == native).map_or(StopReason::Stop, |(_, reason)| *reason)
-}
-
-/// The stop of an answer. `json_only`: its only call was the forced JSON tool, which is no call to
-/// the reader of the answer.
-pub(super) fn stop(native: String, sequence: Option<String>, json_only: bool) -> Stop {
-    let reason = match reason(&native) {
-        StopReason::ToolCalls if json_only => StopReason::Stop,
-        reason => reason,
-    };
-    Stop { reason, native, sequence }
-}
-
-/// Our word for a stop; `None` for a failure, which has no word here and must not look complete.
-pub(super) fn word(stop: &Stop) -> Option<&str> {
-    let own = STOPS.contains(&(stop.native.as_str(), stop.reason));
-    if own {
-        return Some(&stop.native);
-    }
-    if stop.sequence.is_some() && stop.reason == StopReason::Stop {
-        return Some("stop_sequence");
-    }
-    STOPS.iter().find(|(_, reason)| *reason == stop.reason).map(|(word, _)| *word)
-}
+/// The reasons of an end.
+pub(super) static STOPS: Stops = Stops {
+    words: &[
+        ("end_turn", StopReason::Stop),
+        ("stop_sequence", StopReason::Stop),
+        ("pause_turn", StopReason::Stop),
+        ("compaction", StopReason::Stop),
+        ("max_tokens", StopReason::Length),
+        ("model_context_window_exceeded", StopReason::Length),
+        ("tool_use", StopReason::ToolCalls),
+        ("refusal", StopReason::ContentFilter),
+    ],
+    sequence: "stop_sequence",
+};
 
 /// Their error types and the status each comes with.
 static ERRORS: &[(&str, u16)] = &[

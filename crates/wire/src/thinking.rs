@@ -1,11 +1,10 @@
-//! How much to think, in the words of the model at hand.
+//! How much to think, in the words that Claude takes, on whichever dialect it is reached.
 //!
 //! Older models take a budget (at least 1,024 tokens and below `max_tokens`), newer ones
 //! `adaptive` with an effort. The output bound is what was reserved for, so it is never raised to
 //! make room for a budget: the thinking gives way instead. Thinking is refused together with a
 //! forced tool, with a prefill, and in a tool loop whose thinking is not this provider's.
 
-use super::ID;
 use crate::dialect::Target;
 use crate::hub::{Part, Reasoning, Request, Role};
 use serde_json::{Value, json};
@@ -26,27 +25,33 @@ static EFFORTS: &[(&str, u64)] = &[
 
 /// What to send.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// The field `thinking`.
-    pub(super) thinking: Option<Value>,
+    pub(crate) thinking: Option<Value>,
     /// The field `output_config.effort`.
-    pub(super) effort: Option<String>,
+    pub(crate) effort: Option<String>,
     /// Whether the model will think, which forbids sampling fields.
-    pub(super) on: bool,
+    pub(crate) on: bool,
     /// Whether the wish had to be left out.
-    pub(super) lost: bool,
+    pub(crate) lost: bool,
 }
 
-/// Decides for this request. `forced`: a tool is forced.
-pub(super) fn plan(request: &Request, target: &Target<'_>, forced: bool, bound: u64) -> Plan {
+/// Decides for this request in the dialect `id`. `forced`: a tool is forced.
+pub(crate) fn plan(
+    id: &str,
+    request: &Request,
+    target: &Target<'_>,
+    forced: bool,
+    bound: u64,
+) -> Plan {
     let Some(wish) = &request.reasoning else { return Plan::default() };
-    let own = request.origin == ID;
+    let own = request.origin == id;
     let mut plan = if target.quirks.effort_reasoning {
         by_effort(wish, own)
     } else {
         by_budget(wish, own, bound)
     };
-    let blocked = target.prefill.is_some() || forced || (!own && in_foreign_loop(request));
+    let blocked = target.prefill.is_some() || forced || (!own && in_foreign_loop(id, request));
     if plan.on && blocked {
         plan = Plan { effort: plan.effort, lost: true, ..Plan::default() };
     }
@@ -101,17 +106,17 @@ fn effort_of(budget: u64) -> &'static str {
 }
 
 /// Whether the model is waiting for tools in a turn that began without this provider's thinking.
-fn in_foreign_loop(request: &Request) -> bool {
+fn in_foreign_loop(id: &str, request: &Request) -> bool {
     let last = request.messages.iter().rfind(|message| message.role == Role::Assistant);
     let Some(last) = last else { return false };
     let calls = last.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
-    calls && !last.parts.iter().any(is_own_thinking)
+    calls && !last.parts.iter().any(|part| is_own_thinking(id, part))
 }
 
-fn is_own_thinking(part: &Part) -> bool {
+fn is_own_thinking(id: &str, part: &Part) -> bool {
     match part {
-        Part::Reasoning { signature: Some(seal), .. } => seal.origin == ID,
-        Part::RedactedReasoning { origin, .. } => *origin == ID,
+        Part::Reasoning { signature: Some(seal), .. } => seal.origin == id,
+        Part::RedactedReasoning { origin, .. } => *origin == id,
         _ => false,
     }
 }
