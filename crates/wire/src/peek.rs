@@ -1,5 +1,6 @@
-//! Looks into a chat request without taking it apart: one pass that checks the whole text and
-//! notes where the few fields are that a gateway must know or patch.
+//! Looks into a request without taking it apart: one pass that checks the whole text and notes
+//! where the few fields are that a gateway must know or patch. Which fields those are, a table for
+//! each dialect says (see `words`).
 //!
 //! The text is checked as strictly as `serde_json` would (see `scan`), because a body that is
 //! relayed untouched must not be the first thing an upstream chokes on. Duplicate top-level keys
@@ -7,8 +8,13 @@
 //!
 //! Not done here: any judgement of the request beyond the types of the fields that are read.
 
+mod fields;
+mod words;
+
 use std::borrow::Cow;
 use std::ops::Range;
+
+use fields::{Field, Value};
 
 use crate::scan::{Fault, Kind, Scanner, Skipped};
 
@@ -18,7 +24,7 @@ pub const MAX_FIELDS: usize = 1024;
 /// As many top-level fields as nearly every request has at most; room for them is made at once.
 const USUAL_FIELDS: usize = 16;
 
-/// What a chat request says about itself. All spans are byte offsets into the body.
+/// What a request says about itself, in the words of OpenAI's chat. All spans are byte offsets into the body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChatPeek {
     /// The model's name.
@@ -27,29 +33,29 @@ pub struct ChatPeek {
     pub stream: Option<Spanned<bool>>,
     /// The options of the stream; `None` also for `null`.
     pub stream_options: Option<Spanned<StreamOptions>>,
-    /// The old bound on output tokens.
+    /// The bound on output tokens; in OpenAI's chat the old one.
     pub max_tokens: Option<Spanned<u64>>,
-    /// The new bound on output tokens.
+    /// The new bound on output tokens of OpenAI's chat.
     pub max_completion_tokens: Option<Spanned<u64>>,
-    /// How many alternatives are wanted.
+    /// How many alternatives are wanted, and paid for.
     pub n: Option<u64>,
-    /// The conversation.
+    /// The conversation, if it is a list.
     pub messages: Option<MessagesSpan>,
     /// Tools or legacy functions are on offer.
     pub has_tools: bool,
-    /// A response format other than text is asked for.
+    /// An answer in a format other than text is asked for.
     pub structured: bool,
     /// Audio output is asked for.
     pub audio: bool,
-    /// Where the value of `user` is, if it is a string.
+    /// Where the value of the end user's id is, if it is a string.
     pub user: Option<Range<usize>>,
-    /// `metadata.feature`, if it is a string.
+    /// `metadata.feature` or what stands for it, if it is a string.
     pub feature: Option<String>,
     /// The offset right after the opening brace: where new members can be put.
     pub first_field_at: usize,
     /// There is no member at all.
     pub is_empty_object: bool,
-    /// Bytes of the values that the model reads: messages, tools, functions, response format.
+    /// Bytes of the values that the model reads: messages, instructions, tools, response format.
     pub prompt_bytes: usize,
     /// Every top-level member in order.
     pub members: Vec<Member>,
@@ -97,7 +103,7 @@ pub struct Member {
     pub value: Range<usize>,
 }
 
-/// Why a body cannot be taken as a chat request.
+/// Why a body cannot be taken as a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeekError {
     /// Not JSON.
@@ -167,13 +173,78 @@ pub fn validate(text: &[u8]) -> Result<(), PeekError> {
     check().map_err(|fault| located(text, fault))
 }
 
-/// Checks `body` and notes what a gateway must know of it.
+/// Checks a request of OpenAI's chat and notes what a gateway must know of it.
 ///
 /// # Errors
 /// When the body is not JSON, not an object, too deep, has a member twice, or a field that is read
-/// has the wrong type.
+/// has the wrong type. So it is for all functions below.
 pub fn chat(body: &[u8]) -> Result<ChatPeek, PeekError> {
-    scan_chat(body).map_err(|stop| match stop {
+    look(body, words::CHAT)
+}
+
+/// The same for OpenAI's Responses.
+///
+/// # Errors
+/// As for [`chat`].
+pub fn responses(body: &[u8]) -> Result<ChatPeek, PeekError> {
+    look(body, words::RESPONSES)
+}
+
+/// The same for OpenAI's legacy completions. Every prompt of a list has its own answers.
+///
+/// # Errors
+/// As for [`chat`].
+pub fn completions(body: &[u8]) -> Result<ChatPeek, PeekError> {
+    let mut peek = look(body, words::COMPLETIONS)?;
+    let prompts = peek.messages.as_ref().map_or(1, |prompts| prompts.count.max(1));
+    if prompts > 1 {
+        peek.n = Some(peek.n.unwrap_or(1).saturating_mul(prompts as u64));
+    }
+    Ok(peek)
+}
+
+/// The same for Anthropic's messages.
+///
+/// # Errors
+/// As for [`chat`].
+pub fn anthropic(body: &[u8]) -> Result<ChatPeek, PeekError> {
+    look(body, words::ANTHROPIC)
+}
+
+/// The same for Gemini.
+///
+/// # Errors
+/// As for [`chat`].
+pub fn gemini(body: &[u8]) -> Result<ChatPeek, PeekError> {
+    look(body, words::GEMINI)
+}
+
+/// The same for Bedrock's Converse.
+///
+/// # Errors
+/// As for [`chat`].
+pub fn bedrock(body: &[u8]) -> Result<ChatPeek, PeekError> {
+    look(body, words::BEDROCK)
+}
+
+/// The same for Cohere's chat.
+///
+/// # Errors
+/// As for [`chat`].
+pub fn cohere(body: &[u8]) -> Result<ChatPeek, PeekError> {
+    look(body, words::COHERE)
+}
+
+/// The same for plain calls of any dialect: embeddings, reranking, moderation.
+///
+/// # Errors
+/// As for [`chat`].
+pub fn plain(body: &[u8]) -> Result<ChatPeek, PeekError> {
+    look(body, words::PLAIN)
+}
+
+fn look(body: &[u8], table: &'static [Field]) -> Result<ChatPeek, PeekError> {
+    scan(body, table).map_err(|stop| match stop {
         Stop::Fault(fault) => located(body, fault),
         Stop::Refused(error) => error,
     })
@@ -201,7 +272,7 @@ fn located(text: &[u8], fault: Fault) -> PeekError {
     PeekError::InvalidJson { line, column: before.len() - line_start + 1, message }
 }
 
-fn scan_chat(body: &[u8]) -> Result<ChatPeek, Stop> {
+fn scan(body: &[u8], table: &'static [Field]) -> Result<ChatPeek, Stop> {
     let mut scanner = Scanner::new(body)?;
     if scanner.kind() != Kind::Object {
         scanner.skip()?;
@@ -216,10 +287,10 @@ fn scan_chat(body: &[u8]) -> Result<ChatPeek, Stop> {
     scanner.object(|scanner, key| {
         let name = key.unescaped();
         let value = scanner.skip()?;
-        let field = FIELDS.iter().find(|field| field.name == name);
+        let field = table.iter().find(|field| field.name == name);
         note_member(&mut peek, &name, field, key.start, &value)?;
         match field {
-            Some(field) => (field.read)(&mut peek, &Value { scanner, skipped: &value }),
+            Some(field) => (field.read)(&mut peek, &Value::new(field.name, scanner, &value)),
             None => Ok(()),
         }
     })?;
@@ -243,229 +314,5 @@ fn note_member(
     }
     let key = field.map_or_else(|| Cow::Owned(name.to_owned()), |field| Cow::Borrowed(field.name));
     peek.members.push(Member { key, span: start..value.span.end, value: value.span.clone() });
-    Ok(())
-}
-
-/// A top-level value that was already checked.
-struct Value<'s, 'a> {
-    scanner: &'s Scanner<'a>,
-    skipped: &'s Skipped,
-}
-
-impl Value<'_, '_> {
-    fn text(&self) -> &str {
-        std::str::from_utf8(self.scanner.slice(&self.skipped.span)).unwrap_or_default()
-    }
-
-    fn span(&self) -> Range<usize> {
-        self.skipped.span.clone()
-    }
-
-    fn at(&self) -> Scanner<'_> {
-        self.scanner.from(self.skipped.span.start)
-    }
-
-    fn kind(&self) -> Kind {
-        self.at().kind()
-    }
-
-    fn string(&self) -> Option<String> {
-        self.at().string().ok().map(|text| text.unescaped().into_owned())
-    }
-
-    /// A value of type `T` or nothing for `null`.
-    fn optional<T: std::str::FromStr>(
-        &self,
-        field: &'static str,
-        expected: &'static str,
-    ) -> Result<Option<Spanned<T>>, Stop> {
-        match self.text() {
-            "null" => Ok(None),
-            text => match text.parse() {
-                Ok(value) => Ok(Some(Spanned { value, span: self.span() })),
-                Err(_) => wrong(field, expected),
-            },
-        }
-    }
-}
-
-fn wrong<T>(field: &'static str, expected: &'static str) -> Result<T, Stop> {
-    Err(Stop::Refused(PeekError::WrongType { field, expected }))
-}
-
-/// A field that is read, and how. Fields that are only known by name need no allocation.
-struct Field {
-    name: &'static str,
-    read: fn(&mut ChatPeek, &Value<'_, '_>) -> Result<(), Stop>,
-}
-
-const fn plain(name: &'static str) -> Field {
-    Field { name, read: |_, _| Ok(()) }
-}
-
-const BOUND: &str = "a whole number or null";
-
-static FIELDS: &[Field] = &[
-    Field { name: "model", read: model },
-    Field { name: "messages", read: messages },
-    Field {
-        name: "stream",
-        read: |peek, value| {
-            peek.stream = value.optional("stream", "true, false or null")?;
-            Ok(())
-        },
-    },
-    Field { name: "stream_options", read: stream_options },
-    Field {
-        name: "max_tokens",
-        read: |peek, value| {
-            peek.max_tokens = value.optional("max_tokens", BOUND)?;
-            Ok(())
-        },
-    },
-    Field {
-        name: "max_completion_tokens",
-        read: |peek, value| {
-            peek.max_completion_tokens = value.optional("max_completion_tokens", BOUND)?;
-            Ok(())
-        },
-    },
-    Field {
-        name: "n",
-        read: |peek, value| {
-            peek.n = value.optional("n", BOUND)?.map(|n| n.value);
-            Ok(())
-        },
-    },
-    Field { name: "tools", read: tools },
-    Field { name: "functions", read: tools },
-    Field { name: "response_format", read: response_format },
-    Field { name: "modalities", read: modalities },
-    Field {
-        name: "audio",
-        read: |peek, value| {
-            peek.audio |= value.kind() != Kind::Null;
-            Ok(())
-        },
-    },
-    Field {
-        name: "user",
-        read: |peek, value| {
-            peek.user = (value.kind() == Kind::String).then(|| value.span());
-            Ok(())
-        },
-    },
-    Field { name: "metadata", read: metadata },
-    plain("temperature"),
-    plain("top_p"),
-    plain("stop"),
-    plain("tool_choice"),
-    plain("parallel_tool_calls"),
-    plain("reasoning_effort"),
-    plain("seed"),
-    plain("presence_penalty"),
-    plain("frequency_penalty"),
-    plain("logprobs"),
-    plain("top_logprobs"),
-    plain("service_tier"),
-    plain("store"),
-];
-
-fn model(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
-    let Some(name) = value.string() else {
-        return wrong("model", "a string");
-    };
-    peek.model = Some(Spanned { value: name, span: value.span() });
-    Ok(())
-}
-
-fn messages(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
-    if value.kind() != Kind::Array {
-        return wrong("messages", "an array");
-    }
-    peek.prompt_bytes += value.span().len();
-    peek.messages = Some(MessagesSpan { span: value.span(), count: value.skipped.members });
-    Ok(())
-}
-
-fn tools(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
-    if value.skipped.members > 0 {
-        peek.has_tools = true;
-        peek.prompt_bytes += value.span().len();
-    }
-    Ok(())
-}
-
-fn response_format(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
-    if value.kind() != Kind::Object {
-        return Ok(());
-    }
-    let mut text = false;
-    value.at().object(|scanner, key| {
-        let member = scanner.skip()?;
-        text |= *key.bytes() == *b"type" && scanner.slice(&member.span) == b"\"text\"";
-        Ok::<(), Stop>(())
-    })?;
-    peek.structured = !text;
-    peek.prompt_bytes += value.span().len();
-    Ok(())
-}
-
-fn modalities(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
-    if value.kind() != Kind::Array {
-        return Ok(());
-    }
-    value.at().array(|scanner, _| {
-        let element = scanner.skip()?;
-        peek.audio |= scanner.slice(&element.span) == b"\"audio\"";
-        Ok::<(), Stop>(())
-    })
-}
-
-fn metadata(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
-    if value.kind() != Kind::Object {
-        return Ok(());
-    }
-    value.at().object(|scanner, key| {
-        if *key.bytes() == *b"feature" && scanner.kind() == Kind::String {
-            peek.feature = Some(scanner.string()?.unescaped().into_owned());
-        } else {
-            scanner.skip()?;
-        }
-        Ok::<(), Stop>(())
-    })
-}
-
-fn stream_options(peek: &mut ChatPeek, value: &Value<'_, '_>) -> Result<(), Stop> {
-    match value.kind() {
-        Kind::Null => return Ok(()),
-        Kind::Object => {}
-        _ => return wrong("stream_options", "an object or null"),
-    }
-    let mut options = StreamOptions {
-        include_usage: None,
-        include_usage_at: None,
-        first_field_at: value.span().start + 1,
-        is_empty_object: value.skipped.members == 0,
-    };
-    value.at().object(|scanner, key| {
-        let member = scanner.skip()?;
-        if *key.bytes() != *b"include_usage" {
-            return Ok(());
-        }
-        if options.include_usage_at.is_some() {
-            let key = "stream_options.include_usage".to_owned();
-            return Err(Stop::Refused(PeekError::DuplicateKey { key }));
-        }
-        options.include_usage = match scanner.slice(&member.span) {
-            b"null" => None,
-            b"true" => Some(true),
-            b"false" => Some(false),
-            _ => return wrong("stream_options.include_usage", "true, false or null"),
-        };
-        options.include_usage_at = Some(member.span);
-        Ok(())
-    })?;
-    peek.stream_options = Some(Spanned { value: options, span: value.span() });
     Ok(())
 }

@@ -52,7 +52,7 @@ pub const DIALECT: Dialect = Dialect {
     model_in_body: false,
     framing: Framing::Sse,
     end_mark: false,
-    peek: crate::peek::chat,
+    peek: crate::peek::gemini,
     decode_request: decode_request::decode,
     encode_request: encode_request::encode,
     decode_answer: answer::decode,
@@ -66,12 +66,20 @@ pub const DIALECT: Dialect = Dialect {
     encode_stream_error: failure::encode_in_stream,
 };
 
-/// Model names may come with their collection (`tunedModels/x`); a bare one is in `models/`.
 fn path(model: &str, stream: bool) -> String {
+    method_path(model, if stream { "streamGenerateContent?alt=sse" } else { "generateContent" })
+}
+
+/// The path of a model's method.
+pub(crate) fn method_path(model: &str, method: &str) -> String {
+    format!("/{}:{method}", escaped(&resource_name(model)))
+}
+
+/// Model names may come with their collection (`tunedModels/x`); a bare one is in `models/`.
+pub(crate) fn resource_name(model: &str) -> String {
     let model = model.trim_start_matches('/');
     let collection = if model.contains('/') { "" } else { "models/" };
-    let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
-    format!("/{collection}{}:{method}", escaped(model))
+    format!("{collection}{model}")
 }
 
 /// Nothing in a model's name may end the path.
