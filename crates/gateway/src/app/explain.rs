@@ -11,7 +11,8 @@ use wire::peek;
 
 use super::{App, Parts};
 use crate::config::Config;
-use crate::pipeline::exchange::{Asks, Exchange, Open};
+use crate::pipeline::exchange::{Asks, Exchange, Open, Said};
+use crate::pipeline::speech::Speech;
 use crate::pipeline::{plan, reply};
 use crate::telemetry::{LogSink, Telemetry};
 use crate::upstream::SystemNetwork;
@@ -40,7 +41,8 @@ pub async fn explain(config: Config, model: &str, body: Option<Vec<u8>>) -> Resu
         0,
         Instant::now(),
         app.core.snapshot.load_full(),
-        &openai_chat::DIALECT,
+        Speech::Chat(&openai_chat::DIALECT),
+        Said::default(),
         body,
         seen,
         Asks::default(),
@@ -76,7 +78,8 @@ fn told(open: &Open, plan: &plan::Plan) -> String {
 
 fn lane(open: &Open, planned: &plan::Planned) -> String {
     let lane = &planned.lane;
-    let mut line = format!("{} ({})", lane.id, lane.dialect.id);
+    let spoken = lane.face(open.door).map_or("nothing of the kind", |face| face.speech.id());
+    let mut line = format!("{} ({spoken})", lane.id);
     let Ok(request) = open.request() else { return line };
     let undescribed = Model::undescribed(&lane.provider, &lane.model, lane.price.clone());
     let known = Catalog::embedded().model(&lane.vendor, &lane.model).unwrap_or(&undescribed);

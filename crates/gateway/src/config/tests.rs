@@ -107,12 +107,12 @@ fn the_documented_example_loads_and_its_references_are_resolved() {
 fn providers_take_from_the_catalog_what_is_not_written() {
     let config = loads(CONTRACT);
     let (_, anthropic) = config.provider("anthropic").unwrap();
-    assert_eq!((anthropic.auth, anthropic.credentials.len()), (AuthKind::XApiKey, 2));
+    assert_eq!((anthropic.faces[0].auth, anthropic.credentials.len()), (AuthKind::XApiKey, 2));
     let (_, eu) = config.provider("openai-eu").unwrap();
-    assert_eq!(eu.base_url.to_string(), "https://eu.api.openai.com/v1");
+    assert_eq!(eu.faces[0].base_url.to_string(), "https://eu.api.openai.com/v1");
     assert_eq!((eu.catalog_id.as_deref(), eu.region.as_str()), (Some("openai"), "eu"));
     let (_, house) = config.provider("house").unwrap();
-    assert_eq!((house.auth, house.catalog_id.as_deref()), (AuthKind::None, None));
+    assert_eq!((house.faces[0].auth, house.catalog_id.as_deref()), (AuthKind::None, None));
     assert_eq!(house.custom_model("mistral-support-7b").unwrap().context, Some(32768));
 }
 
@@ -465,7 +465,7 @@ fn quirks_are_laid_over_the_catalogs() {
     let config = loads("providers: { mistral: { api_key: x, quirks: { no_sampling: true } } }");
     let row = Catalog::embedded().provider("mistral").unwrap();
     let expected = wire::dialect::Quirks { no_sampling: true, ..row.quirks.clone() };
-    assert_eq!(config.providers[0].quirks, expected);
+    assert_eq!(config.providers[0].faces[0].quirks, expected);
 }
 
 #[test]

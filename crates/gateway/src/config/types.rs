@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use catalog::{AuthKind, Price};
+use catalog::{AuthKind, Model, Price};
 use wire::dialect::Quirks;
 
 use super::url::BaseUrl;
@@ -213,18 +213,12 @@ pub struct Provider {
     pub id: String,
     /// The catalog's provider whose models and prices are valid here, if any.
     pub catalog_id: Option<String>,
-    /// The id of its dialect, one of `wire::dialect::DIALECTS`.
-    pub dialect: String,
-    /// Where it is.
-    pub base_url: BaseUrl,
+    /// The ways it can be talked to: its usual dialect first.
+    pub faces: Vec<Face>,
     /// The region its failures and costs belong to; empty where that means nothing.
     pub region: String,
     /// Its credentials; several rotate. Empty only where `auth` is `None`.
     pub credentials: Vec<Secret>,
-    /// How a credential is sent.
-    pub auth: AuthKind,
-    /// Its peculiarities.
-    pub quirks: Quirks,
     /// Whether it can be asked for streams on behalf of clients that did not.
     pub stream: UpstreamStream,
     /// Whether HTTP/2 is spoken: by ALPN over TLS, by prior knowledge without.
@@ -237,7 +231,41 @@ pub struct Provider {
     pub timeouts: TimeoutOverrides,
 }
 
+/// One way to talk to a provider: a dialect and where it is spoken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Face {
+    /// The id of the dialect, one of `wire::dialect::DIALECTS` or `wire::plain::PLAIN_DIALECTS`.
+    pub dialect: String,
+    /// Where it is.
+    pub base_url: BaseUrl,
+    /// How a credential is sent.
+    pub auth: AuthKind,
+    /// Its peculiarities.
+    pub quirks: Quirks,
+    /// The path after the base URL where it is not the dialect's own; `{model}` stands for the
+    /// upstream's name of the model. It may end in a query.
+    pub path: Option<String>,
+    /// The same for streams, where it differs.
+    pub stream_path: Option<String>,
+    /// Fixed header fields, name and value.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Face {
+    /// Its peculiarities with a model of the catalog.
+    #[must_use]
+    pub fn quirks_of(&self, known: Option<&Model>) -> Quirks {
+        known.map_or_else(|| self.quirks.clone(), |known| known.quirks.clone())
+    }
+}
+
 impl Provider {
+    /// The way it is usually talked to.
+    #[must_use]
+    pub fn usual(&self) -> Option<&Face> {
+        self.faces.first()
+    }
+
     /// The custom model of this name.
     #[must_use]
     pub fn custom_model(&self, name: &str) -> Option<&CustomModel> {

@@ -1,13 +1,17 @@
-//! `GET /v1/models`: one shape that OpenAI's and Anthropic's clients both accept.
+//! `GET /v1/models`: one shape that OpenAI's and Anthropic's clients both accept; Gemini's has its own.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response};
 use serde_json::{Value, json};
+use wire::dialect::{Dialect, gemini};
 
 use crate::failure::{Code, Failure};
 use crate::pipeline::Core;
 use crate::pipeline::admit;
+use crate::pipeline::lanes::Snapshot;
 use crate::pipeline::reply::Body;
 
 /// Clients want a creation time; this one says "before you asked".
@@ -18,11 +22,19 @@ const CREATED_AT: &str = "2025-01-01T00:00:00Z";
 ///
 /// # Errors
 /// When the key is not known.
-pub fn list(core: &Core, headers: &HeaderMap) -> Result<Response<Body>, Failure> {
+pub fn list(
+    core: &Core,
+    headers: &HeaderMap,
+    dialect: &Dialect,
+) -> Result<Response<Body>, Failure> {
     let snapshot = core.snapshot.load();
     admit::principal(&snapshot, headers)?;
     let names = snapshot.listed();
-    let data: Vec<Value> = names.iter().map(|name| model(name)).collect();
+    if is_gemini(dialect) {
+        let models: Vec<Value> = names.iter().map(|name| gemini_model(&snapshot, name)).collect();
+        return Ok(answer(&json!({ "models": models })));
+    }
+    let data: Vec<Value> = names.iter().map(|name| model(&snapshot, name)).collect();
     let page = json!({
         "object": "list",
         "data": data,
@@ -37,19 +49,36 @@ pub fn list(core: &Core, headers: &HeaderMap) -> Result<Response<Body>, Failure>
 ///
 /// # Errors
 /// When the key or the name is not known.
-pub fn one(core: &Core, headers: &HeaderMap, id: &str) -> Result<Response<Body>, Failure> {
+pub fn one(
+    core: &Core,
+    headers: &HeaderMap,
+    dialect: &Dialect,
+    name: &str,
+) -> Result<Response<Body>, Failure> {
     let snapshot = core.snapshot.load();
     admit::principal(&snapshot, headers)?;
-    let name = percent_decoded(id);
-    if !snapshot.knows(&name) {
+    if !snapshot.knows(name) {
         let message = format!("There is no model `{name}` here.");
         return Err(Failure::because(Code::ModelNotFound, message).on("model"));
     }
-    Ok(answer(&model(&name)))
+    let shape = if is_gemini(dialect) { gemini_model } else { model };
+    Ok(answer(&shape(&snapshot, name)))
 }
 
-fn model(name: &str) -> Value {
+fn is_gemini(dialect: &Dialect) -> bool {
+    dialect.id == gemini::DIALECT.id
+}
+
+/// The context window and the largest answer of what a name means first.
+fn limits(snapshot: &Snapshot, name: &str) -> (Option<u64>, Option<u64>) {
+    let group = snapshot.resolve(name).ok();
+    let lane = group.and_then(|group| group.lanes.first().map(|(lane, _)| Arc::clone(lane)));
+    (lane.as_ref().map(|lane| lane.context), lane.as_ref().map(|lane| lane.max_output))
+}
+
+fn model(snapshot: &Snapshot, name: &str) -> Value {
     let owner = name.split_once('/').map_or("weighbridge", |(provider, _)| provider);
+    let (context, max_output) = limits(snapshot, name);
     json!({
         "id": name,
         "object": "model",
@@ -58,6 +87,19 @@ fn model(name: &str) -> Value {
         "type": "model",
         "display_name": name,
         "created_at": CREATED_AT,
+        "max_input_tokens": context,
+        "max_tokens": max_output,
+    })
+}
+
+fn gemini_model(snapshot: &Snapshot, name: &str) -> Value {
+    let (context, max_output) = limits(snapshot, name);
+    json!({
+        "name": format!("models/{name}"),
+        "displayName": name,
+        "inputTokenLimit": context,
+        "outputTokenLimit": max_output,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
     })
 }
 
@@ -65,28 +107,4 @@ fn answer(value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::Full(Bytes::from(value.to_string())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = if *first == b'%' { tail.get(..2) } else { None };
-        let decoded =
-            hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(decoded.unwrap_or(*first));
-        rest = if decoded.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percent_decoded;
-
-    #[test]
-    fn slashes_may_come_encoded() {
-        assert_eq!(percent_decoded("openai%2Fgpt-4o"), "openai/gpt-4o");
-        assert_eq!(percent_decoded("100%"), "100%");
-    }
 }

@@ -9,14 +9,15 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use wire::dialect::{Dialect, openai_chat};
 
-use super::models;
+use super::doors::{self, Door};
+use super::{count, models};
 use crate::failure::{Code, Failure};
 use crate::listen::Answer;
 use crate::pipeline::accept::Inbound;
 use crate::pipeline::leftover;
 use crate::pipeline::reply::{self, Body};
+use crate::pipeline::speech::Speech;
 use crate::pipeline::{self, Core};
 
 /// Answers the clients' requests.
@@ -27,34 +28,14 @@ impl Answer for Data {
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>, crowded: bool) -> Response<Body> {
         let core = Arc::clone(&self.0);
+        let guessed = doors::of_head(request.uri().path(), request.headers());
         // A panic is one request's failure; its exchange is settled by the task that sweeps.
         let answered =
             AssertUnwindSafe(route(Arc::clone(&core), request, crowded)).catch_unwind().await;
         answered.unwrap_or_else(|_| {
             tracing::error!("a request panicked");
-            fail(&core, &Failure::new(Code::InternalError))
+            fail(&core, guessed, &Failure::new(Code::InternalError))
         })
-    }
-}
-
-/// Where a path leads.
-enum Door {
-    Chat(&'static Dialect),
-    Models,
-    Model(String),
-}
-
-/// The doors with the method each takes.
-fn door(path: &str) -> Option<(Method, Door)> {
-    match path {
-        "/v1/chat/completions" | "/chat/completions" => {
-            Some((Method::POST, Door::Chat(&openai_chat::DIALECT)))
-        }
-        "/v1/models" | "/models" => Some((Method::GET, Door::Models)),
-        _ => {
-            let id = path.strip_prefix("/v1/models/").filter(|id| !id.is_empty())?;
-            Some((Method::GET, Door::Model(id.to_owned())))
-        }
     }
 }
 
@@ -70,33 +51,46 @@ async fn route(core: Arc<Core>, request: Request<Incoming>, crowded: bool) -> Re
         Ok(door) => door,
         Err(failure) => return turned_away(&core, &parts, body, &failure).await,
     };
-    match door {
-        Door::Chat(door) => {
-            let inbound = Inbound { door, headers: parts.headers, body, arrived };
-            pipeline::cross(core, inbound).await
+    let guessed = doors::guessed(&parts);
+    let answered = match door {
+        Door::Talk(door, said) => {
+            let inbound = Inbound { door, said, headers: parts.headers, body, arrived };
+            return pipeline::cross(core, inbound).await;
         }
-        Door::Models => {
-            models::list(&core, &parts.headers).unwrap_or_else(|failure| fail(&core, &failure))
+        Door::Count(dialect, said) => {
+            let inbound = Inbound {
+                door: Speech::Chat(dialect),
+                said,
+                headers: parts.headers,
+                body,
+                arrived,
+            };
+            return count::count(&core, inbound).await;
         }
-        Door::Model(id) => {
-            models::one(&core, &parts.headers, &id).unwrap_or_else(|failure| fail(&core, &failure))
-        }
-    }
+        Door::Passage(_) => Err(Failure::new(Code::UnknownPath)),
+        Door::Models(dialect) => models::list(&core, &parts.headers, dialect),
+        Door::Model(dialect, id) => models::one(&core, &parts.headers, dialect, &id),
+    };
+    answered.unwrap_or_else(|failure| fail(&core, guessed, &failure))
 }
 
 /// The door that a request's path and method lead to.
 fn entered(parts: &Parts) -> Result<Door, Failure> {
     let path = parts.uri.path();
-    let Some((method, door)) = door(path) else {
+    let Some((methods, door)) = doors::door(parts) else {
         let message = format!("There is nothing at {} {path}.", parts.method);
         return Err(Failure::because(Code::UnknownPath, message));
     };
     let asked = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
-    if *asked != method {
-        let message = format!("{path} takes {method}, not {}.", parts.method);
+    if !methods.contains(asked) {
+        let message = format!("{path} takes {}, not {}.", listed(methods), parts.method);
         return Err(Failure::because(Code::MethodNotAllowed, message));
     }
     Ok(door)
+}
+
+fn listed(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// An error for a request whose body nobody wanted.
@@ -108,10 +102,10 @@ async fn turned_away(
 ) -> Response<Body> {
     let limit = core.snapshot.load().config.server.max_body_bytes;
     let usable = leftover::discard(&parts.headers, &mut body, limit).await;
-    let mut response = fail(core, failure);
+    let mut response = fail(core, doors::guessed(parts), failure);
     if failure.code == Code::MethodNotAllowed
-        && let Some((method, _)) = door(parts.uri.path())
-        && let Ok(method) = HeaderValue::from_str(method.as_str())
+        && let Some((methods, _)) = doors::door(parts)
+        && let Ok(method) = HeaderValue::from_str(&listed(methods))
     {
         response.headers_mut().insert(ALLOW, method);
     }
@@ -121,7 +115,7 @@ async fn turned_away(
     response
 }
 
-fn fail(core: &Core, failure: &Failure) -> Response<Body> {
+fn fail(core: &Core, door: Speech, failure: &Failure) -> Response<Body> {
     let id = format!("req_{:032x}", core.world.request_id());
-    reply::failure(&openai_chat::DIALECT, &id, failure)
+    reply::failure(door, &id, failure)
 }

@@ -9,13 +9,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
-use wire::dialect::Dialect;
-use wire::peek::{self, PeekError};
+use wire::peek::PeekError;
 
 use super::Core;
-use super::exchange::{Asks, Exchange, Open};
+use super::exchange::{Asks, Exchange, Open, Said};
 use super::lanes::Snapshot;
 use super::leftover;
+use super::speech::Speech;
 use crate::failure::{Code, Failure};
 
 /// A body must keep coming: this long without a byte is too slow.
@@ -29,7 +29,9 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Inbound {
     /// The dialect of the path it was sent to.
-    pub door: &'static Dialect,
+    pub door: Speech,
+    /// What else the URL says.
+    pub said: Said,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body, not yet read.
@@ -85,12 +87,13 @@ async fn read(
     let until = inbound.arrived + asks.timeout.unwrap_or(snapshot.config.timeouts.total);
     let body = timeout_at(until, body(&inbound.headers, &mut inbound.body, limit)).await;
     let body = body.map_err(|_| Failure::new(Code::SlowBody))??;
-    let peek = peek::chat(&body).map_err(|error| not_json(&error))?;
+    let peek = inbound.door.peek(&body).map_err(|error| not_json(&error))?;
     let mut exchange = Exchange::new(
         id,
         inbound.arrived,
         Arc::clone(snapshot),
         inbound.door,
+        inbound.said.clone(),
         body,
         peek,
         asks,
@@ -176,7 +179,7 @@ fn not_json(error: &PeekError) -> Failure {
 }
 
 /// Client headers that go upstream untouched when the upstream speaks the client's dialect.
-const FORWARDED: [&str; 2] = ["anthropic-beta", "openai-beta"];
+const FORWARDED: [&str; 3] = ["anthropic-beta", "anthropic-version", "openai-beta"];
 
 fn asks(headers: &HeaderMap) -> Result<Asks, Failure> {
     let mut forwarded = HeaderMap::new();
@@ -189,6 +192,7 @@ fn asks(headers: &HeaderMap) -> Result<Asks, Failure> {
         timeout: client_timeout(headers)?,
         feature: attribution(headers, "x-weighbridge-feature"),
         user: attribution(headers, "x-weighbridge-user"),
+        strict: headers.get("x-weighbridge-strict").is_some_and(|value| value == "true"),
         only_if_cached: headers.get(CACHE_CONTROL).is_some_and(only_if_cached),
         forwarded,
     })

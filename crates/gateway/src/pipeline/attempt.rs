@@ -1,30 +1,27 @@
 //! Step 5: the only loop. One lane after another is tried until one answers; after each failure
 //! `route` decides whether to retry, fall back or stop. The loop itself decides nothing.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderName, HeaderValue, Method};
 use ledger::Claim;
 use route::{Admission, Choices, Outcome, Policy, Progress, Step, StopReason, Tick};
 use tokio::time::{Instant, sleep, timeout};
-use wire::dialect::Target;
-use wire::hub::Request;
 
 use super::Core;
+use super::compose;
 use super::exchange::{Attempt, Exchange, Open, Shot};
 use super::fire::{Aim, Arrived, Want, fire};
 use super::lanes::Lane;
 use super::lapse::{Cause, Lapse};
 use super::plan::{self, Plan, Planned};
 use super::settle;
+use super::speech::Speech;
 use crate::config::{MidStream, UpstreamStream};
 use crate::failure::{Code, Failure};
 use crate::telemetry::AttemptRecord;
-use crate::upstream::Call;
 
 /// The attempt loop of one request as a future that owns it, so that headers can be sent early
 /// while it still runs.
@@ -372,16 +369,18 @@ fn begin(core: &Core, open: &mut Open, leg: &Leg, want: Want) -> Result<(usize, 
         record: record(lane, leg.why),
     };
     open.attempts.push(attempt);
-    let call = call(open, leg, ask_stream).map_err(|lapse| {
+    let composed = compose::call(open, leg, ask_stream).map_err(|lapse| {
         settle::lapsed(core, open, index, &lapse, false);
         Halt::Lapse(lapse)
     })?;
     let aim = Aim {
         lane: Arc::clone(lane),
-        call,
+        origin: composed.origin,
+        quirks: composed.quirks,
+        call: composed.call,
+        talk: composed.talk,
         timeouts: leg.planned.timeouts,
         deadline: open.deadline,
-        door: open.door,
         asked_unix: open.asked_unix(&core.world),
         alternatives: if open.dropped.contains(&"n") { 1 } else { open.peek.n.unwrap_or(1) },
         ask_stream,
@@ -428,7 +427,7 @@ fn refused(refusal: ledger::Refusal) -> Failure {
 }
 
 fn asks_stream(open: &Exchange, lane: &Lane, want: Want) -> bool {
-    if lane.never_streams || open.peek.audio {
+    if lane.never_streams || open.peek.audio || matches!(open.door, Speech::Plain(_)) {
         return false;
     }
     let never =
@@ -477,76 +476,4 @@ fn record(lane: &Lane, why: &'static str) -> AttemptRecord {
         output_tokens: 0,
         cost_nanousd: 0,
     }
-}
-
-/// The request as this lane wants it: the client's own bytes with patches where the dialect is the
-/// same, else translated through the hub.
-fn call(open: &mut Open, leg: &Leg, stream: bool) -> Result<Call, Lapse> {
-    let prefill = leg.prefill.as_deref();
-    let lane = Arc::clone(&leg.planned.lane);
-    let same = lane.dialect.id == open.door.id && prefill.is_none();
-    let body = if same {
-        open.dropped.clear();
-        let patches = wire::splice::ChatPatches {
-            model: Some(&lane.model),
-            stream: Some(stream),
-            include_usage: stream && !lane.quirks.no_stream_options,
-            ..Default::default()
-        };
-        let mut edits = patches.edits(&open.peek);
-        wire::splice::splice(&open.body, &mut edits)
-    } else {
-        let target = Target {
-            model: &lane.model,
-            stream,
-            default_max_tokens: lane.max_output,
-            quirks: &lane.quirks,
-            prefill,
-        };
-        let encoded = match open.request() {
-            Ok(request) => (lane.dialect.encode_request)(&rest_of(request, prefill), &target),
-            Err(error) => {
-                let mut lapse = Lapse::new(Cause::Inexpressible).detail(error.message.clone());
-                lapse.reported = Some(Box::new(wire::error::Reported {
-                    message: format!("{error}."),
-                    param: Some(error.path.clone()),
-                    ..Default::default()
-                }));
-                return Err(lapse);
-            }
-        };
-        open.dropped = encoded.dropped;
-        vec![bytes::Bytes::from(encoded.body)]
-    };
-    Ok(Call {
-        method: Method::POST,
-        path_and_query: format!("{}{}", lane.path_prefix, (lane.dialect.path)(&lane.model, stream)),
-        headers: headers(open, &lane, leg.credential, same),
-        body,
-    })
-}
-
-/// The request for the rest of an answer: what was delivered counts against the output bound.
-fn rest_of<'r>(request: &'r Request, prefill: Option<&str>) -> Cow<'r, Request> {
-    let (Some(delivered), Some(bound)) = (prefill, request.max_tokens) else {
-        return Cow::Borrowed(request);
-    };
-    let left = bound.saturating_sub(settle::counted_output(delivered.len() as u64)).max(1);
-    Cow::Owned(Request { max_tokens: Some(left), ..request.clone() })
-}
-
-const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
-
-fn headers(open: &Exchange, lane: &Lane, credential: usize, same: bool) -> http::HeaderMap {
-    let credential = lane.credentials.get(credential).or(lane.credentials.first());
-    let mut headers = credential.map(|credential| credential.headers.clone()).unwrap_or_default();
-    if let Ok(id) = HeaderValue::from_str(&open.id_text) {
-        headers.insert(CLIENT_REQUEST_ID, id);
-    }
-    if same {
-        for (name, value) in &open.asks.forwarded {
-            headers.insert(name.clone(), value.clone());
-        }
-    }
-    headers
 }

@@ -13,13 +13,14 @@ use ledger::{Permit, Principal};
 use route::{RetryToken, SplitMix64, Ticket};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
-use wire::dialect::Dialect;
 use wire::error::DecodeError;
 use wire::hub;
 use wire::peek::ChatPeek;
+use wire::plain::Ask;
 
 use super::lanes::{Group, Lane, Snapshot};
 use super::lapse::{Cause, Lapse};
+use super::speech::Speech;
 use crate::config::{MidStream, Timeouts};
 use crate::failure::Failure;
 use crate::telemetry::AttemptRecord;
@@ -37,7 +38,9 @@ pub struct Exchange {
     /// The configuration it runs under to its end.
     pub snapshot: Arc<Snapshot>,
     /// The dialect it was asked in.
-    pub door: &'static Dialect,
+    pub door: Speech,
+    /// What its URL says.
+    pub said: Said,
     /// The client's own bytes.
     pub body: Bytes,
     /// The fields found in them.
@@ -72,6 +75,18 @@ pub struct Exchange {
     pub dropped: Vec<&'static str>,
     retry_token: Option<RetryToken>,
     request: OnceLock<Result<hub::Request, DecodeError>>,
+    ask: OnceLock<Result<Arc<Ask>, DecodeError>>,
+}
+
+/// What a request's URL says, where its dialect has it there and not in the body.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// The model.
+    pub model: Option<Arc<str>>,
+    /// That a stream is wanted.
+    pub stream: bool,
+    /// What goes on in the query to an upstream of the same dialect.
+    pub query: Option<&'static str>,
 }
 
 /// What the client's headers ask for.
@@ -85,6 +100,8 @@ pub struct Asks {
     pub user: Option<Arc<str>>,
     /// `Cache-Control: only-if-cached`.
     pub only_if_cached: bool,
+    /// `x-weighbridge-strict`: nothing of the request may be left out.
+    pub strict: bool,
     /// Headers that go upstream as they are when the dialect is the client's own.
     pub forwarded: HeaderMap,
 }
@@ -97,7 +114,8 @@ impl Exchange {
         id: u128,
         arrived: Instant,
         snapshot: Arc<Snapshot>,
-        door: &'static Dialect,
+        door: Speech,
+        said: Said,
         body: Bytes,
         peek: ChatPeek,
         asks: Asks,
@@ -109,6 +127,7 @@ impl Exchange {
             id_text: Arc::from(format!("req_{id:032x}")),
             arrived,
             door,
+            said,
             bytes_in: body.len() as u64,
             body,
             peek,
@@ -127,6 +146,7 @@ impl Exchange {
             dropped: Vec::new(),
             retry_token: None,
             request: OnceLock::new(),
+            ask: OnceLock::new(),
             asks,
             snapshot,
         }
@@ -135,18 +155,22 @@ impl Exchange {
     /// The model name the client asked for.
     #[must_use]
     pub fn model(&self) -> &str {
-        self.peek.model.as_ref().map_or("", |model| &model.value)
+        let in_body = || self.peek.model.as_ref().map(|model| &*model.value);
+        self.said.model.as_deref().or_else(in_body).unwrap_or("")
     }
 
     /// Whether the client wants a stream.
     #[must_use]
     pub fn streams(&self) -> bool {
-        self.peek.stream.as_ref().is_some_and(|stream| stream.value)
+        self.said.stream || self.peek.stream.as_ref().is_some_and(|stream| stream.value)
     }
 
     /// Whether the client asked for usage in its stream.
     #[must_use]
     pub fn wants_usage(&self) -> bool {
+        if !self.door.asks_usage() {
+            return true;
+        }
         self.peek.stream_options.as_ref().and_then(|options| options.value.include_usage)
             == Some(true)
     }
@@ -156,6 +180,7 @@ impl Exchange {
     pub fn release_body(&mut self) {
         self.body = Bytes::new();
         self.request = OnceLock::new();
+        self.ask = OnceLock::new();
         self.peek.members = Vec::new();
     }
 
@@ -193,15 +218,42 @@ impl Exchange {
     /// When the body is JSON but no request of its dialect.
     pub fn request(&self) -> Result<&hub::Request, &DecodeError> {
         self.request
-            .get_or_init(|| (self.door.decode_request)(&self.body, None, self.streams()))
+            .get_or_init(|| match self.door {
+                Speech::Chat(door) => {
+                    (door.decode_request)(&self.body, self.said.model.as_deref(), self.streams())
+                }
+                Speech::Plain(_) => Err(DecodeError::at("", "this is no conversation")),
+            })
             .as_ref()
+    }
+
+    /// The plain call in neutral form, decoded at most once.
+    ///
+    /// # Errors
+    /// When the body is JSON but no request of its dialect.
+    pub fn ask(&self) -> Result<Arc<Ask>, &DecodeError> {
+        let ask = self.ask.get_or_init(|| match self.door {
+            Speech::Plain(door) => {
+                (door.decode_ask)(&self.body, self.said.model.as_deref()).map(Arc::new)
+            }
+            Speech::Chat(_) => Err(DecodeError::at("", "this is a conversation")),
+        });
+        ask.as_ref().map(Arc::clone)
+    }
+
+    /// Whether nothing of the request may be left out.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.asks.strict
     }
 
     /// Whether an answer cut in the middle could be continued: plain text, one alternative.
     #[must_use]
     pub fn is_plain_text(&self) -> bool {
         let peek = &self.peek;
-        !peek.has_tools && !peek.structured && !peek.audio && peek.n.unwrap_or(1) == 1
+        // Events of the Responses API are numbered, and nobody knows how far the numbers had come.
+        let joinable = matches!(self.door, Speech::Chat(door) if door.id != "openai_responses");
+        joinable && !peek.has_tools && !peek.structured && !peek.audio && peek.n.unwrap_or(1) == 1
     }
 
     /// The attempts as they may be shown to a client: names and reasons, no secrets.

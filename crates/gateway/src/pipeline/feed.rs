@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use wire::dialect::{Aggregate, Dialect, Meter, Quirks, Seen};
 use wire::error::{DecodeError, Reported};
+use wire::frames::Framer;
 use wire::hub::{Event, StopReason, Usage};
-use wire::sse::{Frame, FrameKind, Framer};
+use wire::sse::{Frame, FrameKind};
 use wire::translate::StreamTranslator;
 
 use super::lapse::{Cause, Lapse};
@@ -161,7 +162,7 @@ impl Feed {
     ) -> Self {
         Self {
             body: Some(body),
-            framer: Framer::new(MAX_EVENT_BYTES),
+            framer: Framer::new(upstream.framing, MAX_EVENT_BYTES),
             reader,
             upstream,
             door,
@@ -179,7 +180,7 @@ impl Feed {
         let seen = wire::translate::seen(&events);
         Self {
             body: None,
-            framer: Framer::new(MAX_EVENT_BYTES),
+            framer: Framer::new(door.framing, MAX_EVENT_BYTES),
             reader: Reader::Events { decoder: (door.decode_events)(&Quirks::default()), events },
             upstream: door,
             door,
@@ -288,8 +289,7 @@ impl Feed {
     }
 
     fn has_end_mark(&self) -> bool {
-        // A Gemini stream ends with its connection.
-        self.upstream.id != "gemini"
+        self.upstream.end_mark
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {

@@ -13,9 +13,11 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use tokio::time::{Instant, timeout_at};
 use wire::classify::{self, Sighting};
-use wire::dialect::Dialect;
-use wire::error::Reported;
+use wire::dialect::{Dialect, Quirks};
+use wire::error::{DecodeError, Reported};
 use wire::hub::{Answer, StopReason, Usage};
+use wire::plain::{Ask, PlainDialect};
+use wire::translate::StreamTranslator;
 
 use super::Core;
 use super::exchange::Shot;
@@ -23,7 +25,7 @@ use super::feed::{Along, Fed, Feed, Reader, Tally};
 use super::lanes::Lane;
 use super::lapse::{Cause, Lapse};
 use crate::config::Timeouts;
-use crate::upstream::{Call, Response, ResponseBody};
+use crate::upstream::{Call, Origin, Response, ResponseBody};
 
 /// The largest unstreamed answer.
 pub const MAX_ANSWER_BYTES: u64 = 64 << 20;
@@ -39,14 +41,18 @@ const ERROR_BODY_WAIT: Duration = Duration::from_secs(2);
 pub struct Aim {
     /// The deployment.
     pub lane: Arc<Lane>,
+    /// Where it is.
+    pub origin: Arc<Origin>,
+    /// Its peculiarities.
+    pub quirks: Quirks,
     /// The request.
     pub call: Call,
+    /// What is spoken on both sides.
+    pub talk: Talk,
     /// The clocks of this attempt.
     pub timeouts: Timeouts,
     /// When the whole request must be over.
     pub deadline: Instant,
-    /// The client's dialect.
-    pub door: &'static Dialect,
     /// When the client asked, in seconds since 1970: the answer's time where the upstream's dialect
     /// tells none.
     pub asked_unix: i64,
@@ -56,6 +62,41 @@ pub struct Aim {
     pub ask_stream: bool,
     /// What the client gets.
     pub want: Want,
+}
+
+/// The dialects on both sides of an attempt.
+#[derive(Debug, Clone)]
+pub enum Talk {
+    /// A conversation.
+    Chat {
+        /// The client's.
+        door: &'static Dialect,
+        /// The upstream's.
+        upstream: &'static Dialect,
+    },
+    /// A call that is answered whole.
+    Plain(Arc<PlainTalk>),
+}
+
+/// A plain call's dialects.
+#[derive(Debug)]
+pub struct PlainTalk {
+    /// The client's.
+    pub door: &'static PlainDialect,
+    /// The upstream's.
+    pub upstream: &'static PlainDialect,
+    /// What was asked; some answers repeat it.
+    pub ask: Arc<Ask>,
+}
+
+impl Talk {
+    /// The id of the upstream's dialect.
+    fn upstream_id(&self) -> &'static str {
+        match self {
+            Self::Chat { upstream, .. } => upstream.id,
+            Self::Plain(talk) => talk.upstream.id,
+        }
+    }
 }
 
 /// What the client gets.
@@ -115,10 +156,37 @@ pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, mut aim: Aim) -> Result<Arri
     if !(200..300).contains(&status) {
         return Err(refused(&core, &aim, response).await);
     }
-    match body_kind(&response.headers, aim.ask_stream) {
-        BodyKind::Events => streamed(&shot, &aim, response).await,
-        BodyKind::Json => whole(&aim, response).await,
-        BodyKind::Alien(kind) => Err(Lapse::new(Cause::BadContentType).status(status).detail(kind)),
+    let kind = match body_kind(&response.headers, aim.ask_stream) {
+        BodyKind::Alien(kind) => {
+            return Err(Lapse::new(Cause::BadContentType).status(status).detail(kind));
+        }
+        kind => kind,
+    };
+    match &aim.talk {
+        Talk::Chat { door, upstream } => {
+            let pair = Pair { door, upstream };
+            match kind {
+                BodyKind::Events => streamed(&shot, &aim, pair, response).await,
+                _ => whole(&aim, pair, response).await,
+            }
+        }
+        Talk::Plain(talk) => {
+            let body = body_of(&aim, response).await?;
+            found(&aim, talk, body).map_err(|lapse| lapse.status(status))
+        }
+    }
+}
+
+/// The two dialects of a conversation.
+#[derive(Clone, Copy)]
+struct Pair {
+    door: &'static Dialect,
+    upstream: &'static Dialect,
+}
+
+impl Pair {
+    fn is_same(self) -> bool {
+        self.door.id == self.upstream.id
     }
 }
 
@@ -131,7 +199,7 @@ async fn answer_head(core: &Core, shot: &Shot, aim: &Aim, call: Call) -> Result<
         let _ = shot.sent.set(at);
     };
     let connect = aim.timeouts.connect;
-    let send = core.upstream.send(&shot.permit, &aim.lane.origin, call, connect, on_sent);
+    let send = core.upstream.send(&shot.permit, &aim.origin, call, connect, on_sent);
     tokio::pin!(send);
     let started = Instant::now();
     let mut wake = started + patience;
@@ -161,7 +229,7 @@ enum BodyKind {
 fn body_kind(headers: &HeaderMap, ask_stream: bool) -> BodyKind {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    if kind == "text/event-stream" {
+    if kind == "text/event-stream" || kind == "application/vnd.amazon.eventstream" {
         BodyKind::Events
     } else if kind == "application/json" || kind.ends_with("+json") {
         BodyKind::Json
@@ -187,7 +255,7 @@ async fn refused(core: &Core, aim: &Aim, response: Response) -> Lapse {
     };
     let mut verdict = classify::classify(&Sighting {
         provider: &aim.lane.vendor,
-        dialect: aim.lane.dialect.id,
+        dialect: aim.talk.upstream_id(),
         status,
         header: &|name| headers.get(name).and_then(|value| value.to_str().ok()),
         body: &body,
@@ -210,16 +278,22 @@ async fn error_body(mut body: ResponseBody) -> Bytes {
     read.freeze()
 }
 
-async fn streamed(shot: &Shot, aim: &Aim, response: Response) -> Result<Arrived, Lapse> {
+async fn streamed(
+    shot: &Shot,
+    aim: &Aim,
+    pair: Pair,
+    response: Response,
+) -> Result<Arrived, Lapse> {
     let sent = response.sent_at;
     let status = response.status;
     let response = response.decoded(MAX_STREAM_BYTES).map_err(Lapse::of_send)?;
-    let (upstream, classify) = (aim.lane.dialect, classifier(aim, status));
-    let (reader, alternatives) = (reader(aim), aim.alternatives);
-    let mut feed = Feed::new(response.body, reader, alternatives, upstream, aim.door, classify);
+    let classify = classifier(aim, pair, status);
+    let (reader, alternatives) = (reader(aim, pair), aim.alternatives);
+    let mut feed =
+        Feed::new(response.body, reader, alternatives, pair.upstream, pair.door, classify);
     let first_token = sent + aim.timeouts.first_token;
     match aim.want {
-        Want::Whole => aggregate(shot, aim, feed, first_token).await,
+        Want::Whole => aggregate(shot, aim, pair, feed, first_token).await,
         Want::Stream { .. } | Want::Events => {
             let (held, closing) = open(&mut feed, first_token, aim.deadline).await?;
             Ok(Arrived::Stream(Box::new(Opening { held, feed, closing })))
@@ -228,40 +302,33 @@ async fn streamed(shot: &Shot, aim: &Aim, response: Response) -> Result<Arrived,
 }
 
 /// How errors inside the stream are classed; owned by the feed.
-fn classifier(aim: &Aim, status: u16) -> Box<dyn Fn(&Reported) -> Lapse + Send + Sync> {
+fn classifier(aim: &Aim, pair: Pair, status: u16) -> Box<dyn Fn(&Reported) -> Lapse + Send + Sync> {
     let lane = Arc::clone(&aim.lane);
     Box::new(move |reported| {
         let (class, wait) =
-            classify::classify_reported(&lane.vendor, lane.dialect.id, status, reported);
+            classify::classify_reported(&lane.vendor, pair.upstream.id, status, reported);
         Lapse::in_band(class, wait, lane.discreet(reported.clone()))
     })
 }
 
-fn reader(aim: &Aim) -> Reader {
-    let lane = &aim.lane;
-    let along = |wanted: bool| wanted.then(|| Along::new(lane.dialect, &lane.quirks));
+fn reader(aim: &Aim, pair: Pair) -> Reader {
+    let (upstream, quirks) = (pair.upstream, &aim.quirks);
+    let along = |wanted: bool| wanted.then(|| Along::new(upstream, quirks));
     match aim.want {
-        Want::Whole => Reader::Aggregate {
-            meter: (lane.dialect.meter)(&lane.quirks),
-            aggregate: (lane.dialect.aggregate)(),
-        },
-        Want::Events => Reader::Events {
-            decoder: (lane.dialect.decode_events)(&lane.quirks),
-            events: Vec::new(),
-        },
-        Want::Stream { usage, along: wanted } if lane.dialect.id == aim.door.id => Reader::Relay {
-            meter: (lane.dialect.meter)(&lane.quirks),
+        Want::Whole => {
+            Reader::Aggregate { meter: (upstream.meter)(quirks), aggregate: (upstream.aggregate)() }
+        }
+        Want::Events => {
+            Reader::Events { decoder: (upstream.decode_events)(quirks), events: Vec::new() }
+        }
+        Want::Stream { usage, along: wanted } if pair.is_same() => Reader::Relay {
+            meter: (upstream.meter)(quirks),
             keep_usage: usage,
             along: along(wanted),
         },
         Want::Stream { usage, along: wanted } => Reader::Translate {
-            translator: wire::translate::StreamTranslator::new(
-                lane.dialect,
-                &lane.quirks,
-                aim.door,
-                usage,
-            )
-            .created(aim.asked_unix),
+            translator: StreamTranslator::new(upstream, quirks, pair.door, usage)
+                .created(aim.asked_unix),
             along: along(wanted),
         },
     }
@@ -326,11 +393,12 @@ fn timed_out(deadline: Instant, otherwise: Cause) -> Lapse {
 async fn aggregate(
     shot: &Shot,
     aim: &Aim,
+    pair: Pair,
     mut feed: Feed,
     first_token: Instant,
 ) -> Result<Arrived, Lapse> {
     match gather(shot, aim, &mut feed, first_token).await {
-        Ok(()) => gathered(aim, feed),
+        Ok(()) => gathered(aim, pair, feed),
         Err(lapse) => {
             let (usage, content_bytes) = (feed.tally.usage.map(Box::new), feed.tally.content_bytes);
             Err(Lapse { usage, content_bytes, ..lapse })
@@ -366,10 +434,10 @@ async fn gather(
     }
 }
 
-fn gathered(aim: &Aim, feed: Feed) -> Result<Arrived, Lapse> {
+fn gathered(aim: &Aim, pair: Pair, feed: Feed) -> Result<Arrived, Lapse> {
     let (whole, tally, body) = feed.into_aggregate();
     super::relay::finish_reading(body);
-    let body = in_door(aim, Bytes::from(whole))?;
+    let body = in_door(aim, pair, Bytes::from(whole))?;
     Ok(Arrived::Whole {
         body,
         usage: tally.usage,
@@ -378,23 +446,26 @@ fn gathered(aim: &Aim, feed: Feed) -> Result<Arrived, Lapse> {
     })
 }
 
-fn in_door(aim: &Aim, body: Bytes) -> Result<Bytes, Lapse> {
-    if aim.lane.dialect.id == aim.door.id {
+fn in_door(aim: &Aim, pair: Pair, body: Bytes) -> Result<Bytes, Lapse> {
+    if pair.is_same() {
         return Ok(body);
     }
-    let lane = &aim.lane;
     let answer =
-        wire::translate::answer(lane.dialect, &lane.quirks, &body, aim.door, aim.asked_unix);
+        wire::translate::answer(pair.upstream, &aim.quirks, &body, pair.door, aim.asked_unix);
     answer.map(Bytes::from).map_err(|error| Lapse::new(Cause::BadJson).detail(error.to_string()))
 }
 
 /// Reads an unstreamed answer.
-async fn whole(aim: &Aim, response: Response) -> Result<Arrived, Lapse> {
-    let response = response.decoded(MAX_ANSWER_BYTES).map_err(Lapse::of_send)?;
+async fn whole(aim: &Aim, pair: Pair, response: Response) -> Result<Arrived, Lapse> {
     let status = response.status;
+    let body = body_of(aim, response).await?;
+    judge(aim, pair, body).map_err(|lapse| lapse.status(status))
+}
+
+async fn body_of(aim: &Aim, response: Response) -> Result<Bytes, Lapse> {
+    let response = response.decoded(MAX_ANSWER_BYTES).map_err(Lapse::of_send)?;
     let idle = if aim.ask_stream { aim.timeouts.read } else { aim.timeouts.unstreamed_read };
-    let body = read_whole(response, idle, aim.deadline).await?;
-    judge(aim, body).map_err(|lapse| lapse.status(status))
+    read_whole(response, idle, aim.deadline).await
 }
 
 async fn read_whole(
@@ -423,21 +494,45 @@ struct ErrorProbe<'a> {
     error: Option<&'a serde_json::value::RawValue>,
 }
 
-/// Decides whether a body with status 200 is an answer.
-fn judge(aim: &Aim, body: Bytes) -> Result<Arrived, Lapse> {
-    let lane = &aim.lane;
+/// Refuses a body with status 200 that is empty or reports an error.
+fn sound(aim: &Aim, body: &[u8], decode_error: fn(u16, &[u8]) -> Reported) -> Result<(), Lapse> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Lapse::new(Cause::Empty));
     }
     // The word is looked for first: an answer without it needs no second reading.
-    let has_error = memchr::memmem::find(&body, b"\"error\"").is_some()
-        && serde_json::from_slice::<ErrorProbe<'_>>(&body)
+    let has_error = memchr::memmem::find(body, b"\"error\"").is_some()
+        && serde_json::from_slice::<ErrorProbe<'_>>(body)
             .is_ok_and(|probe| probe.error.is_some_and(|error| error.get() != "null"));
-    let answer = match (lane.dialect.decode_answer)(&body, &lane.quirks) {
-        _ if has_error => {
-            let said = lane.discreet((lane.dialect.decode_error)(200, &body));
-            return Err(Lapse::new(Cause::ErrorIn200).detail(said.message));
-        }
+    if has_error {
+        let said = aim.lane.discreet(decode_error(200, body));
+        return Err(Lapse::new(Cause::ErrorIn200).detail(said.message));
+    }
+    Ok(())
+}
+
+/// Decides whether a plain call's body with status 200 is an answer.
+fn found(aim: &Aim, talk: &PlainTalk, body: Bytes) -> Result<Arrived, Lapse> {
+    sound(aim, &body, talk.upstream.decode_error)?;
+    let not_an_answer = |error: DecodeError| Lapse::new(Cause::BadJson).detail(error.to_string());
+    let reply = (talk.upstream.decode_reply)(&body, &aim.quirks).map_err(not_an_answer)?;
+    let content_bytes = body.len() as u64;
+    let body = if talk.upstream.id == talk.door.id {
+        body
+    } else {
+        Bytes::from((talk.door.encode_reply)(&reply, &talk.ask))
+    };
+    Ok(Arrived::Whole {
+        body,
+        usage: reply.usage,
+        content_bytes: content_bytes.min(1),
+        malformed: 0,
+    })
+}
+
+/// Decides whether a body with status 200 is an answer.
+fn judge(aim: &Aim, pair: Pair, body: Bytes) -> Result<Arrived, Lapse> {
+    sound(aim, &body, pair.upstream.decode_error)?;
+    let answer = match (pair.upstream.decode_answer)(&body, &aim.quirks) {
         Err(error) => return Err(Lapse::new(Cause::BadJson).detail(error.to_string())),
         Ok(answer) if answer.choices.is_empty() => return Err(Lapse::new(Cause::Empty)),
         Ok(answer) => Answer { created: answer.created.or(Some(aim.asked_unix)), ..answer },
@@ -450,33 +545,33 @@ fn judge(aim: &Aim, body: Bytes) -> Result<Arrived, Lapse> {
     if bare && stops().all(|stop| stop.reason == StopReason::Stop) {
         return Err(Lapse::new(Cause::Empty));
     }
-    arrived(aim, &answer, body)
+    arrived(aim, pair, &answer, body)
 }
 
-fn arrived(aim: &Aim, answer: &Answer, body: Bytes) -> Result<Arrived, Lapse> {
+fn arrived(aim: &Aim, pair: Pair, answer: &Answer, body: Bytes) -> Result<Arrived, Lapse> {
     let content_bytes = body.len() as u64;
     match aim.want {
         Want::Whole => Ok(Arrived::Whole {
-            body: in_door(aim, body)?,
+            body: in_door(aim, pair, body)?,
             usage: answer.usage,
             content_bytes,
             malformed: 0,
         }),
         Want::Stream { usage, .. } => {
-            let mut encoder = (aim.door.encode_events)(usage);
+            let mut encoder = (pair.door.encode_events)(usage);
             let (mut out, mut closing) = (Vec::new(), Vec::new());
             for event in wire::replay::events_of(answer) {
                 encoder.event(&event, &mut out);
             }
             encoder.end(&mut closing);
-            Ok(replayed(aim, answer, vec![Bytes::from(out)], Bytes::from(closing)))
+            Ok(replayed(pair, answer, vec![Bytes::from(out)], Bytes::from(closing)))
         }
-        Want::Events => Ok(replayed(aim, answer, Vec::new(), Bytes::new())),
+        Want::Events => Ok(replayed(pair, answer, Vec::new(), Bytes::new())),
     }
 }
 
 /// An unstreamed answer as a stream that is complete from the start.
-fn replayed(aim: &Aim, answer: &Answer, held: Vec<Bytes>, closing: Bytes) -> Arrived {
-    let feed = Feed::replay(wire::replay::events_of(answer), answer.usage, aim.door);
+fn replayed(pair: Pair, answer: &Answer, held: Vec<Bytes>, closing: Bytes) -> Arrived {
+    let feed = Feed::replay(wire::replay::events_of(answer), answer.usage, pair.door);
     Arrived::Stream(Box::new(Opening { held, feed, closing: Some(closing) }))
 }

@@ -12,11 +12,14 @@ use http::HeaderMap;
 use route::{Strategy, Tick};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use wire::dialect::{Dialect, Quirks};
+use wire::dialect::Quirks;
 use wire::error::Reported;
 
+use super::speech::Speech;
 use super::state::{BreakerCell, CredentialState, LaneState, States};
-use crate::config::{Config, Failover, Provider, Timeouts, UnknownPrice, UpstreamStream, nearest};
+use crate::config::{
+    self, BaseUrl, Config, Failover, Provider, Timeouts, UnknownPrice, UpstreamStream, nearest,
+};
 use crate::upstream::{Origin, Scheme, TrustedRoots};
 
 /// Everything that requests look up.
@@ -71,14 +74,8 @@ pub struct Lane {
     pub model: Arc<str>,
     /// The provider's region, or empty.
     pub region: Arc<str>,
-    /// The wire format.
-    pub dialect: &'static Dialect,
-    /// Peculiarities of provider and model.
-    pub quirks: Quirks,
-    /// Where it is.
-    pub origin: Arc<Origin>,
-    /// The path before the dialect's own.
-    pub path_prefix: String,
+    /// The ways to talk to it, its usual one first.
+    pub faces: Vec<Face>,
     /// Ways to prove who we are, tried in turn.
     pub credentials: Vec<Credential>,
     /// What a token costs.
@@ -100,6 +97,14 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// The way to talk to it for a client that speaks `door`: the client's own dialect if it is
+    /// spoken there, else the usual one for such requests. `None`: it serves nothing of the kind.
+    #[must_use]
+    pub fn face(&self, door: Speech) -> Option<&Face> {
+        let own = self.faces.iter().find(|face| face.speech.id() == door.id());
+        own.or_else(|| self.faces.iter().find(|face| face.speech.is_like(door)))
+    }
+
     /// The first credential that is not set aside, starting behind `after`, which is left out.
     #[must_use]
     pub fn free_credential(&self, now: Tick, after: Option<usize>) -> Option<usize> {
@@ -121,9 +126,11 @@ impl Lane {
                 reported.message = reported.message.replace(secret, "[credential]");
             }
         }
-        let authority = format!("{}:{}", self.origin.host, self.origin.port);
-        if reported.message.contains(&authority) {
-            reported.message = reported.message.replace(&authority, "[upstream]");
+        for face in &self.faces {
+            let authority = format!("{}:{}", face.origin.host, face.origin.port);
+            if reported.message.contains(&authority) {
+                reported.message = reported.message.replace(&authority, "[upstream]");
+            }
         }
         reported
     }
@@ -142,11 +149,55 @@ impl Lane {
     }
 }
 
-/// One credential as the headers that carry it.
+/// One way to talk to a deployment.
+#[derive(Debug)]
+pub struct Face {
+    /// The wire format.
+    pub speech: Speech,
+    /// Peculiarities of provider and model.
+    pub quirks: Quirks,
+    /// Where it is.
+    pub origin: Arc<Origin>,
+    /// The path before the dialect's own.
+    path_prefix: String,
+    /// What stands instead of the dialect's own path, unstreamed and streamed.
+    path: Option<String>,
+    stream_path: Option<String>,
+    /// The fixed header fields with each credential, in the order of the lane's credentials.
+    pub headers: Vec<HeaderMap>,
+}
+
+impl Face {
+    /// The target of a request for `model`, given the dialect's own path.
+    #[must_use]
+    pub fn target(&self, model: &str, stream: bool, own: impl FnOnce() -> String) -> String {
+        let instead = if stream { self.stream_path.as_ref() } else { None };
+        let path = match instead.or(self.path.as_ref()) {
+            Some(template) => template.replace("{model}", &percent_encoded(model)),
+            None => own(),
+        };
+        format!("{}{path}", self.path_prefix)
+    }
+}
+
+/// A model's name as one segment of a path.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~:@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// One credential.
 #[derive(Debug)]
 pub struct Credential {
-    /// All fixed request headers, the secret among them.
-    pub headers: HeaderMap,
+    /// What must never be shown.
+    pub secret: String,
     /// Its cooldowns.
     pub state: Arc<CredentialState>,
 }
@@ -155,11 +206,9 @@ pub struct Credential {
 const MIN_SECRET: usize = 8;
 
 impl Credential {
-    /// The secret that its headers carry.
+    /// The secret, if it is one.
     fn secret(&self) -> Option<&str> {
-        let text = self.headers.values().find(|value| value.is_sensitive())?.to_str().ok()?;
-        let secret = text.strip_prefix("Bearer ").unwrap_or(text);
-        (secret.len() >= MIN_SECRET).then_some(secret)
+        (self.secret.len() >= MIN_SECRET).then_some(&self.secret)
     }
 }
 
@@ -364,17 +413,14 @@ fn build_lane(
 ) -> Lane {
     let known = provider.catalog_id.as_deref().and_then(|id| Catalog::embedded().model(id, model));
     let facts = Facts::of(provider, model, known, config);
-    let dialect =
-        wire::dialect::find(&provider.dialect).unwrap_or(&wire::dialect::openai_chat::DIALECT);
+    let faces = provider.faces.iter().filter_map(|face| build_face(provider, face, known));
     Lane {
         listed: true,
         provider: Arc::from(provider.id.as_str()),
         vendor: Arc::from(provider.catalog_id.as_deref().unwrap_or(&provider.id)),
         model: Arc::from(known.map_or(model, |known| known.upstream_name(model))),
         region: Arc::from(provider.region.as_str()),
-        quirks: known.map_or_else(|| provider.quirks.clone(), |known| known.quirks.clone()),
-        origin: Arc::new(origin(provider)),
-        path_prefix: provider.base_url.path_prefix.trim_end_matches('/').to_owned(),
+        faces: faces.collect(),
         credentials: super::credentials::of(provider, states),
         price: facts.price,
         max_output: facts.max_output,
@@ -384,13 +430,24 @@ fn build_lane(
         timeouts: provider.timeouts,
         state,
         breaker: states.breaker(provider, config.breaker),
-        dialect,
         id,
     }
 }
 
-fn origin(provider: &Provider) -> Origin {
-    let base = &provider.base_url;
+fn build_face(provider: &Provider, face: &config::Face, known: Option<&Model>) -> Option<Face> {
+    let speech = Speech::find(&face.dialect)?;
+    Some(Face {
+        quirks: face.quirks_of(known),
+        origin: Arc::new(origin(provider, &face.base_url)),
+        path_prefix: face.base_url.path_prefix.trim_end_matches('/').to_owned(),
+        path: face.path.clone(),
+        stream_path: face.stream_path.clone(),
+        headers: super::credentials::headers(provider, face),
+        speech,
+    })
+}
+
+fn origin(provider: &Provider, base: &BaseUrl) -> Origin {
     let scheme = if base.https { Scheme::Https } else { Scheme::Http };
     let roots = provider.ca_file.as_deref().map(|pem| {
         let certificates = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);

@@ -87,6 +87,7 @@ rows! {
     ModelFailed      "model_failed"        UpstreamError            Class::Server;         Uncertain Uncertain
     ClientError      "client_error"        InvalidRequest           Class::ClientError;    Never Released
     Inexpressible    "inexpressible"       InvalidRequest           Class::ClientError;    Never Released
+    Lossy            "lossy"               InvalidRequest           Class::NotFound;       Safe Released
     ContextLength    "context_length"      ContextLengthExceeded    Class::ContextLength;  Safe Released
     ContentPolicy    "content_policy"      ContentPolicyViolation   Class::ContentPolicy;  Safe Released
     NotFound         "model_not_found"     ModelNotFound            Class::NotFound;       Safe Released
@@ -272,6 +273,7 @@ impl Lapse {
                 | Cause::ContentPolicy
                 | Cause::NotFound
                 | Cause::Inexpressible
+                | Cause::Lossy
         );
         let said = self.reported.as_ref().filter(|said| passed_on && !said.message.is_empty());
         let public = match said {

@@ -13,10 +13,12 @@ pub mod relay;
 pub mod settle;
 pub mod tell;
 
+pub mod speech;
 pub mod exchange;
 pub mod lanes;
 pub mod credentials;
 pub mod state;
+pub mod compose;
 pub mod fire;
 pub mod feed;
 pub mod lapse;

@@ -68,7 +68,9 @@ pub fn detour(core: &Core, open: &mut Open, groups: &[usize]) -> VecDeque<Planne
     lay_out(core, open, &groups).unwrap_or_default()
 }
 
-fn unresolved(name: &str, why: &Unresolved) -> Failure {
+/// The failure of a name that could not be resolved.
+#[must_use]
+pub fn unresolved(name: &str, why: &Unresolved) -> Failure {
     match why {
         Unresolved::PriceUnknown => Failure::because(
             Code::PriceUnknown,
@@ -117,9 +119,13 @@ fn lay_out(
     let entries: Vec<Vec<Entry>> = groups
         .iter()
         .map(|group| {
-            group.lanes.iter().map(|(lane, weight)| entry(now, &mut lanes, lane, *weight)).collect()
+            let fitting = group.lanes.iter().filter(|(lane, _)| lane.face(open.door).is_some());
+            fitting.map(|(lane, weight)| entry(now, &mut lanes, lane, *weight)).collect()
         })
         .collect();
+    if lanes.is_empty() {
+        return Err(unserved(open));
+    }
     let laid: Vec<route::Group<'_>> = entries
         .iter()
         .zip(groups)
@@ -140,6 +146,13 @@ fn lay_out(
         Some(Planned { lane, timeouts })
     });
     Ok(planned.collect())
+}
+
+/// Nothing of the model's plan serves requests of this kind.
+fn unserved(open: &Open) -> Failure {
+    let shown: String = open.model().chars().take(128).collect();
+    let message = format!("The model `{shown}` serves no {} here.", open.door.purpose());
+    Failure::because(Code::InvalidRequest, message).on("model")
 }
 
 fn entry<'g>(now: Tick, lanes: &mut Vec<&'g Arc<Lane>>, lane: &'g Arc<Lane>, weight: u32) -> Entry {

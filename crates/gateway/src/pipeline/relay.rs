@@ -24,6 +24,7 @@ use super::lapse::{Cause, Lapse};
 use super::reply::{self, Body};
 use super::resume::{Continuation, Piece};
 use super::settle;
+use super::speech::Speech;
 use crate::config::{MidStream, Timeouts};
 use crate::failure::Failure;
 use crate::upstream::ResponseBody;
@@ -105,7 +106,7 @@ pub fn early(core: Arc<Core>, mut crossing: Crossing) -> Response<Body> {
                 yield body;
             }
             Err(failure) => {
-                let said = (open.door.encode_stream_error)(&reply::problem(&failure, &open.id_text));
+                let said = open.door.encode_stream_error(&reply::problem(&failure, &open.id_text));
                 open.bytes_out = said.len() as u64;
                 settle::finish(&core, open, &Ending::Refused(failure));
                 yield Bytes::from(said);
@@ -255,8 +256,8 @@ fn broken(
         settle::lapsed(&core, &mut open, index, &lapse, true);
         let eligible = may_go_on(&lapse) && open.mid_stream() == MidStream::Continue;
         let along = along.filter(|along| eligible && !along.impure);
-        if let Some(along) = along {
-            let mut rest = Continuation::new(&core, &mut open, along);
+        if let (Some(along), Speech::Chat(door)) = (along, open.door) {
+            let mut rest = Continuation::new(&core, &mut open, door, along);
             loop {
                 let piece = {
                     let mut next = std::pin::pin!(rest.next(&core, &mut open));
@@ -288,7 +289,7 @@ fn broken(
             }
         }
         let failure = Failure::new(lapse.code).caused_by(lapse.detail.clone().unwrap_or_default());
-        let bytes = Bytes::from((open.door.encode_stream_error)(&reply::problem(&failure, &open.id_text)));
+        let bytes = Bytes::from(open.door.encode_stream_error(&reply::problem(&failure, &open.id_text)));
         open.bytes_out += bytes.len() as u64;
         settle::finish(&core, open, &Ending::Interrupted(lapse));
         yield bytes;

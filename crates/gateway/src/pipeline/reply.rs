@@ -11,13 +11,13 @@ use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
-use wire::dialect::Dialect;
 use wire::error::Problem;
 
 use super::Core;
 use super::accept::Early;
 use super::exchange::{Attempt, Exchange};
 use super::leftover;
+use super::speech::Speech;
 use super::tell;
 use crate::failure::Failure;
 
@@ -89,6 +89,15 @@ pub fn whole(exchange: &Exchange, body: Bytes) -> Response<Body> {
     response
 }
 
+/// An answer of the gateway's own.
+#[must_use]
+pub fn json(id: &str, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::Full(body));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    put(response.headers_mut(), REQUEST_ID, id);
+    response
+}
+
 /// A streamed answer.
 #[must_use]
 pub fn stream(
@@ -110,8 +119,8 @@ pub fn events(stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>) -> Response<Bod
 
 /// An error in the client's dialect.
 #[must_use]
-pub fn failure(door: &Dialect, id: &str, failure: &Failure) -> Response<Body> {
-    let body = (door.encode_error)(&problem(failure, id));
+pub fn failure(door: Speech, id: &str, failure: &Failure) -> Response<Body> {
+    let body = door.encode_error(&problem(failure, id));
     let mut response = Response::new(Body::Full(Bytes::from(body)));
     *response.status_mut() =
         StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -140,9 +149,9 @@ pub fn refusal(exchange: &Exchange, reason: &Failure) -> Response<Body> {
 
 /// An error before there was an exchange; it is told here, since no other step will.
 #[must_use]
-pub fn early(core: &Core, door: &'static Dialect, early: Early) -> Response<Body> {
+pub fn early(core: &Core, door: Speech, early: Early) -> Response<Body> {
     let id = Arc::clone(&early.id);
-    tell::early(core, door.id, &early, &id);
+    tell::early(core, door.id(), &early, &id);
     let mut response = failure(door, &id, &early.failure);
     if !early.usable {
         leftover::closes(&mut response);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
-use wire::dialect::EncodeEvents;
+use wire::dialect::{Dialect, EncodeEvents};
 use wire::hub::{Event, Stop, Usage};
 use wire::join::{Joined, Joiner, Prefilled};
 
@@ -66,10 +66,10 @@ pub struct Continuation {
 }
 
 impl Continuation {
-    /// Prepares to continue what `along` read, on the lanes that have not been tried.
+    /// Prepares to continue what `along` read for a client of `door`, on the lanes that have not been tried.
     #[must_use]
-    pub fn new(core: &Core, open: &mut Open, along: Along) -> Self {
-        let mut encoder = (open.door.encode_events)(open.wants_usage());
+    pub fn new(core: &Core, open: &mut Open, door: &Dialect, along: Along) -> Self {
+        let mut encoder = (door.encode_events)(open.wants_usage());
         let mut unheard = Vec::new();
         // The client has seen the stream's beginning; the encoder must believe that it wrote it.
         let mut start = along.start.unwrap_or(Event::Start {

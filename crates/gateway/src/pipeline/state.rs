@@ -126,7 +126,12 @@ impl States {
         settings: crate::config::Breaker,
     ) -> Arc<BreakerCell> {
         let settings = BreakerSettings { failures: settings.failures, open_for: settings.open_for };
-        let key = format!("{} {} {:?}", provider.id, provider.region, provider.base_url);
+        let key = format!(
+            "{} {} {:?}",
+            provider.id,
+            provider.region,
+            provider.usual().map(|face| &face.base_url)
+        );
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         let cell = breakers.entry(key).or_insert_with(|| {
             Arc::new(BreakerCell {

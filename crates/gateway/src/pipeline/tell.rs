@@ -28,7 +28,7 @@ fn record(core: &Core, exchange: &Exchange, ending: &Ending) -> RequestRecord {
     RequestRecord {
         request_id: Arc::clone(&exchange.id_text),
         at_unix_ms: core.world.unix_ms(exchange.arrived),
-        door: exchange.door.id,
+        door: exchange.door.id(),
         requested_model: cut(exchange.model()),
         model_label: label(exchange),
         served_model: served.map(|attempt| Arc::clone(&attempt.lane.id)),

@@ -175,7 +175,7 @@ fn check_price(
     let priced = row.is_some_and(|id| listed(id) || free(id));
     let assumed = matches!(around.unknown_price, UnknownPrice::Assume(_));
     // A provider without a place was reported itself.
-    let unplaced = provider.base_url.host.is_empty();
+    let unplaced = provider.usual().is_none_or(|face| face.base_url.host.is_empty());
     if priced || assumed || unplaced || provider.custom_model(model).is_some() {
         return;
     }

@@ -10,7 +10,7 @@ use wire::dialect::{DIALECTS, Quirks, ReasoningContent};
 use crate::config::problem::did_you_mean;
 use crate::config::reader::{At, Reader};
 use crate::config::sections::{models, routing};
-use crate::config::types::{Provider, Secret, TimeoutOverrides, UpstreamStream};
+use crate::config::types::{Face, Provider, Secret, TimeoutOverrides, UpstreamStream};
 use crate::config::url::{BaseUrl, UrlError};
 use crate::config::values::{Wrong, quoted};
 
@@ -39,12 +39,17 @@ pub(in crate::config) fn from_row(
     Ok(Provider {
         id: row.id.clone(),
         catalog_id: Some(row.id.clone()),
-        dialect: row.dialect.clone(),
-        base_url: row.base_url.parse()?,
+        faces: vec![Face {
+            dialect: row.dialect.clone(),
+            base_url: row.base_url.parse()?,
+            auth: row.auth,
+            quirks: row.quirks.clone(),
+            path: None,
+            stream_path: None,
+            headers: Vec::new(),
+        }],
         region: row.region.clone(),
         credentials,
-        auth: row.auth,
-        quirks: row.quirks.clone(),
         stream: stream_of(row),
         http2: false,
         ca_file: None,
@@ -72,17 +77,22 @@ fn provider(reader: &mut Reader<'_>, id: &str, at: &At<'_>, catalog: &Catalog) -
     Provider {
         id: id.to_owned(),
         catalog_id: row.map(|row| row.id.clone()),
-        base_url: base_url(reader, at, row),
+        faces: vec![Face {
+            base_url: base_url(reader, at, row),
+            auth,
+            quirks: self::quirks(reader, &at.get("quirks"), quirks),
+            dialect,
+            path: None,
+            stream_path: None,
+            headers: Vec::new(),
+        }],
         region: region.or(row.map(|row| row.region.clone())).unwrap_or_default(),
-        quirks: self::quirks(reader, &at.get("quirks"), quirks),
         stream: routing::upstream_stream(reader, &at.get("stream"), row.map(stream_of)),
         http2: reader.flag(&at.get("http2"), None),
         ca_file: certificates(reader, &at.get("ca_file")),
         models: models::models(reader, &at.get("models")),
         timeouts: routing::overrides(reader, &at.get("timeouts")),
-        dialect,
         credentials,
-        auth,
     }
 }
 
