@@ -16,6 +16,7 @@ use crate::failure::{Code, Failure};
 use crate::listen::Answer;
 use crate::pipeline::accept::Inbound;
 use crate::pipeline::leftover;
+use crate::pipeline::passage;
 use crate::pipeline::reply::{self, Body};
 use crate::pipeline::speech::Speech;
 use crate::pipeline::{self, Core};
@@ -67,7 +68,7 @@ async fn route(core: Arc<Core>, request: Request<Incoming>, crowded: bool) -> Re
             };
             return count::count(&core, inbound).await;
         }
-        Door::Passage(_) => Err(Failure::new(Code::UnknownPath)),
+        Door::Passage(path) => return passage::pass(core, parts, path, body, arrived).await,
         Door::Models(dialect) => models::list(&core, &parts.headers, dialect),
         Door::Model(dialect, id) => models::one(&core, &parts.headers, dialect, &id),
     };

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
-use wire::peek::PeekError;
+use wire::peek::{ChatPeek, PeekError};
 
 use super::Core;
 use super::exchange::{Asks, Exchange, Open, Said};
@@ -73,6 +73,50 @@ pub async fn accept(core: &Core, mut inbound: Inbound) -> Result<Open, Early> {
     }
 }
 
+/// The exchange of a request whose body is not read here.
+///
+/// # Errors
+/// When its key or its headers are wrong.
+pub fn unread(
+    core: &Core,
+    headers: &HeaderMap,
+    door: Speech,
+    arrived: Instant,
+) -> Result<Open, Box<Early>> {
+    let id = core.world.request_id();
+    let snapshot = core.snapshot.load_full();
+    let entered =
+        asks(headers).and_then(|asks| Ok((asks, super::admit::principal(&snapshot, headers)?)));
+    let early =
+        |failure| Box::new(Early { id: id_text(id, headers), arrived, failure, usable: false });
+    let (asks, principal) = entered.map_err(early)?;
+    let (said, peek, chance) = (Said::default(), ChatPeek::default(), core.world.chance());
+    let mut exchange =
+        Exchange::new(id, arrived, snapshot, door, said, Bytes::new(), peek, asks, chance);
+    principal_of(&mut exchange, principal);
+    exchange.id_text = id_text(id, headers);
+    Ok(Open::new(exchange, core.abandoned.clone()))
+}
+
+/// An early failure, once the rest of the request is out of the way.
+pub async fn discarded(
+    core: &Core,
+    early: Early,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+) -> Early {
+    let limit = core.snapshot.load().config.server.max_body_bytes;
+    Early { usable: leftover::discard(headers, body, limit).await, ..early }
+}
+
+fn principal_of(exchange: &mut Exchange, principal: ledger::Principal) {
+    exchange.principal = principal;
+    exchange.principal.feature.clone_from(&exchange.asks.feature);
+    if let Some(user) = exchange.asks.user.clone() {
+        exchange.principal.user = Some(user);
+    }
+}
+
 async fn read(
     core: &Core,
     id: u128,
@@ -104,7 +148,11 @@ async fn read(
     Ok(exchange)
 }
 
-async fn body(headers: &HeaderMap, body: &mut Incoming, limit: u64) -> Result<Bytes, Failure> {
+/// Reads a body whole, within its bounds.
+///
+/// # Errors
+/// When it is encoded, too large, too slow, or breaks off.
+pub async fn body(headers: &HeaderMap, body: &mut Incoming, limit: u64) -> Result<Bytes, Failure> {
     let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).iter().all(plain) {
         return Err(Failure::new(Code::UnsupportedEncoding));
@@ -138,7 +186,11 @@ async fn body(headers: &HeaderMap, body: &mut Incoming, limit: u64) -> Result<By
     Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
 }
 
-async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+/// The next piece of a body.
+///
+/// # Errors
+/// When it is too slow or breaks off.
+pub async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
     loop {
         let frame = timeout(BODY_IDLE, body.frame()).await;
         match frame.map_err(|_| Failure::new(Code::SlowBody))? {
@@ -163,7 +215,9 @@ fn too_large(limit: u64) -> Failure {
     )
 }
 
-fn not_json(error: &PeekError) -> Failure {
+/// Why a body is no request.
+#[must_use]
+pub fn not_json(error: &PeekError) -> Failure {
     let code = match error {
         PeekError::DuplicateKey { .. } => Code::DuplicateKey,
         PeekError::TooDeep => Code::JsonTooDeep,

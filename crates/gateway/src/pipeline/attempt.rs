@@ -419,7 +419,9 @@ impl From<Halt> for Lapse {
     }
 }
 
-fn refused(refusal: ledger::Refusal) -> Failure {
+/// What a client is told of a claim that was refused.
+#[must_use]
+pub fn refused(refusal: ledger::Refusal) -> Failure {
     match refusal {
         ledger::Refusal::BudgetExceeded => Failure::new(Code::BudgetExceeded),
         ledger::Refusal::LedgerUnavailable => Failure::new(Code::LedgerUnavailable),
@@ -427,7 +429,7 @@ fn refused(refusal: ledger::Refusal) -> Failure {
 }
 
 fn asks_stream(open: &Exchange, lane: &Lane, want: Want) -> bool {
-    if lane.never_streams || open.peek.audio || matches!(open.door, Speech::Plain(_)) {
+    if lane.never_streams || open.peek.audio || !matches!(open.door, Speech::Chat(_)) {
         return false;
     }
     let never =
@@ -439,7 +441,9 @@ fn asks_stream(open: &Exchange, lane: &Lane, want: Want) -> bool {
 /// is refused there, not by a reservation beyond all bounds.
 const MOST_ALTERNATIVES: u64 = 128;
 
-fn claim(open: &Exchange, lane: &Lane, index: usize) -> Claim {
+/// What an attempt may cost at most, and who pays.
+#[must_use]
+pub fn claim(open: &Exchange, lane: &Lane, index: usize) -> Claim {
     let input_bound = open.body.len() as u64;
     let asked = open.peek.max_completion_tokens.as_ref().or(open.peek.max_tokens.as_ref());
     let each = asked.map_or(lane.max_output, |asked| asked.value.min(lane.max_output));
@@ -457,7 +461,9 @@ fn claim(open: &Exchange, lane: &Lane, index: usize) -> Claim {
     }
 }
 
-fn record(lane: &Lane, why: &'static str) -> AttemptRecord {
+/// The record of an attempt that begins.
+#[must_use]
+pub fn record(lane: &Lane, why: &'static str) -> AttemptRecord {
     AttemptRecord {
         deployment: Arc::clone(&lane.id),
         listed: lane.listed,

@@ -77,7 +77,13 @@ pub fn call(open: &mut Open, leg: &Leg, stream: bool) -> Result<Composed, Lapse>
     }
     let headers = headers(open, face, leg.credential, written.same);
     Ok(Composed {
-        call: Call { method: Method::POST, path_and_query, headers, body: written.body },
+        call: Call {
+            method: Method::POST,
+            path_and_query,
+            headers,
+            body: written.body,
+            flow: None,
+        },
         origin: Arc::clone(&face.origin),
         talk: written.talk,
         quirks: face.quirks.clone(),
@@ -141,6 +147,7 @@ fn plain(
         wire::splice::splice(&open.body, &mut edits)
     } else {
         let encoded = (upstream.encode_ask)(&ask, &lane.model, &face.quirks);
+        let encoded = encoded.map_err(|error| not_a_request(&error))?;
         open.dropped = encoded.dropped;
         vec![Bytes::from(encoded.body)]
     };

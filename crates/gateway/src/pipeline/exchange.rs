@@ -222,7 +222,7 @@ impl Exchange {
                 Speech::Chat(door) => {
                     (door.decode_request)(&self.body, self.said.model.as_deref(), self.streams())
                 }
-                Speech::Plain(_) => Err(DecodeError::at("", "this is no conversation")),
+                _ => Err(DecodeError::at("", "this is no conversation")),
             })
             .as_ref()
     }
@@ -236,7 +236,7 @@ impl Exchange {
             Speech::Plain(door) => {
                 (door.decode_ask)(&self.body, self.said.model.as_deref()).map(Arc::new)
             }
-            Speech::Chat(_) => Err(DecodeError::at("", "this is a conversation")),
+            _ => Err(DecodeError::at("", "this is no such call")),
         });
         ask.as_ref().map(Arc::clone)
     }

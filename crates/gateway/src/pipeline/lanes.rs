@@ -178,7 +178,16 @@ impl Face {
         };
         format!("{}{path}", self.path_prefix)
     }
+
+    /// Another path of the same API.
+    #[must_use]
+    pub fn beside(&self, path: &str) -> String {
+        format!("{}{path}", self.path_prefix)
+    }
 }
+
+/// What is asked for without a model is booked under this name.
+const PASSED_THROUGH: &str = "passthrough";
 
 /// A model's name as one segment of a path.
 fn percent_encoded(text: &str) -> String {
@@ -299,6 +308,22 @@ impl Snapshot {
         let lane = build_lane(id, state, provider, model, &self.config, &self.states);
         let lane = Arc::new(Lane { listed: false, ..lane });
         Some(Ok(Arc::new(single(&self.config, lane))))
+    }
+
+    /// The provider for requests that name no model, as a deployment: the one that the
+    /// configuration names, else the first that speaks OpenAI's dialects.
+    #[must_use]
+    pub fn passage(&self) -> Option<Arc<Lane>> {
+        let providers = &self.config.providers;
+        let speaks = |provider: &&Provider| {
+            provider.usual().is_some_and(|face| face.dialect.starts_with("openai_"))
+        };
+        let provider = providers.iter().find(speaks)?;
+        let id: Arc<str> = Arc::from(format!("{}/{PASSED_THROUGH}", provider.id));
+        let state = self.states.lane(&id);
+        let lane = build_lane(id, state, provider, PASSED_THROUGH, &self.config, &self.states);
+        // Files and lists of them cost nothing; what costs names its model.
+        Some(Arc::new(Lane { price: Price::default(), ..lane }))
     }
 
     fn near(&self, name: &str) -> Vec<String> {

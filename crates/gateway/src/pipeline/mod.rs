@@ -23,6 +23,7 @@ pub mod fire;
 pub mod feed;
 pub mod lapse;
 pub mod resume;
+pub mod passage;
 pub mod reply;
 pub mod leftover;
 

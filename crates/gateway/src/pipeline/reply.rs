@@ -98,6 +98,31 @@ pub fn json(id: &str, body: Bytes) -> Response<Body> {
     response
 }
 
+/// What of an upstream's head goes on to the client of a request that was passed through.
+const PASSED_HEADERS: [HeaderName; 6] = [
+    CONTENT_TYPE,
+    http::header::CONTENT_LENGTH,
+    http::header::CONTENT_DISPOSITION,
+    http::header::CONTENT_RANGE,
+    http::header::ACCEPT_RANGES,
+    RETRY_AFTER,
+];
+
+/// The head of an answer that is passed through.
+#[must_use]
+pub fn passed(exchange: &Exchange, status: u16, upstream: &HeaderMap) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let headers = response.headers_mut();
+    for name in PASSED_HEADERS {
+        if let Some(value) = upstream.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    story(exchange, headers);
+    response
+}
+
 /// A streamed answer.
 #[must_use]
 pub fn stream(

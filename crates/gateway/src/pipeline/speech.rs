@@ -4,7 +4,7 @@
 //! ever served by a dialect that is like its own: a conversation by a conversation, vectors by
 //! vectors.
 
-use wire::dialect::{self, Dialect};
+use wire::dialect::{self, Dialect, openai_chat};
 use wire::error::Problem;
 use wire::peek::{ChatPeek, PeekError};
 use wire::plain::{self, PlainDialect};
@@ -16,6 +16,8 @@ pub enum Speech {
     Chat(&'static Dialect),
     /// Calls that are answered whole.
     Plain(&'static PlainDialect),
+    /// OpenAI's other interfaces (audio, pictures, files, batches), passed through unread.
+    Passage,
 }
 
 impl Speech {
@@ -32,15 +34,17 @@ impl Speech {
         match self {
             Self::Chat(dialect) => dialect.id,
             Self::Plain(dialect) => dialect.id,
+            Self::Passage => "passthrough",
         }
     }
 
-    /// Whether requests of one can be answered by the other.
+    /// Whether requests of the other can be answered by this one.
     #[must_use]
     pub fn is_like(self, other: Self) -> bool {
         match (self, other) {
             (Self::Chat(_), Self::Chat(_)) => true,
             (Self::Plain(one), Self::Plain(other)) => one.kind == other.kind,
+            (Self::Chat(dialect), Self::Passage) => dialect.id.starts_with("openai_"),
             _ => false,
         }
     }
@@ -50,6 +54,7 @@ impl Speech {
     pub fn purpose(self) -> &'static str {
         match self {
             Self::Chat(_) => "conversations",
+            Self::Passage => "such requests",
             Self::Plain(dialect) => match dialect.kind {
                 plain::Kind::Embed => "embeddings",
                 plain::Kind::Rerank => "reranking",
@@ -72,7 +77,8 @@ impl Speech {
     pub fn peek(self, body: &[u8]) -> Result<ChatPeek, PeekError> {
         match self {
             Self::Chat(dialect) => (dialect.peek)(body),
-            Self::Plain(_) => wire::peek::chat(body),
+            Self::Plain(dialect) => (dialect.peek)(body),
+            Self::Passage => wire::peek::chat(body),
         }
     }
 
@@ -82,6 +88,7 @@ impl Speech {
         match self {
             Self::Chat(dialect) => (dialect.encode_error)(problem),
             Self::Plain(dialect) => (dialect.encode_error)(problem),
+            Self::Passage => (openai_chat::DIALECT.encode_error)(problem),
         }
     }
 
@@ -90,7 +97,7 @@ impl Speech {
     pub fn encode_stream_error(self, problem: &Problem<'_>) -> Vec<u8> {
         match self {
             Self::Chat(dialect) => (dialect.encode_stream_error)(problem),
-            Self::Plain(_) => Vec::new(),
+            Self::Plain(_) | Self::Passage => Vec::new(),
         }
     }
 }

@@ -39,7 +39,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout_at};
 
 pub use body::ResponseBody;
-pub use call::Call;
+pub use call::{Call, Flow};
 pub use failure::{BodyFailure, SendFailure};
 pub use network::{Io, Network, SystemNetwork};
 pub use origin::{Origin, Scheme, TrustedRoots};
@@ -150,7 +150,8 @@ impl Upstream {
     /// answer arrived earlier): the caller's first-token timer starts there. Dropping the future
     /// closes the connection or resets the stream.
     ///
-    /// A request that met a closing pooled connection, or that an HTTP/2 peer refused unseen, is
+    /// A call whose body comes while it is sent has a new connection and is sent once. Any other
+    /// request that met a closing pooled connection, or that an HTTP/2 peer refused unseen, is
     /// sent once more on a new connection; see [`Upstream::pool_races`].
     ///
     /// # Errors
@@ -166,6 +167,11 @@ impl Upstream {
         let pool = self.pools.of(origin)?;
         let mut clock = SentClock::new(on_sent);
         let until = Instant::now() + connect_timeout;
+        if call.flow.is_some() {
+            let connection = within(until, pool.open(&self.dialer)).await?;
+            let answered = exchange(&pool, connection, call, false, &mut clock).await;
+            return answered.map_err(|lost| lost.failure);
+        }
         let (connection, reused) = within(until, pool.checkout(&self.dialer)).await?;
         if !reused && !connection.may_refuse() {
             let lost = |lost: Lost| lost.failure;

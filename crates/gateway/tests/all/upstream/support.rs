@@ -156,6 +156,7 @@ pub(super) fn call(body: &[&'static str]) -> Call {
         path_and_query: "/v1/chat?x=1".to_owned(),
         headers: HeaderMap::new(),
         body: body.iter().map(|segment| Bytes::from_static(segment.as_bytes())).collect(),
+        flow: None,
     }
 }
 
