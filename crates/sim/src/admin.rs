@@ -12,9 +12,8 @@ use crate::sim::Sim;
 
 pub(crate) fn answer(sim: &Sim, method: &str, what: &str, body: &[u8]) -> Reply {
     match (method, what) {
-        ("GET", "health") => {
-            good(&json!({ "ok": true, "open_connections": sim.open_connections() }))
-        }
+        ("GET", "health") => good(&json!({ "ok": true, "open_connections": sim.open_connections(),
+                "received_bytes": sim.received_bytes() })),
         ("GET", "bill") => good(&json!(sim.bill())),
         ("GET", "journal") => good(&json!({ "entries": sim.journal() })),
         ("GET", "faults") => good(&FAULTS.iter().map(fault).collect()),

@@ -9,12 +9,15 @@
 //! wide; `cache` halves the uncached input.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::ask::{Ask, Format, Tool, ToolChoice};
 use crate::chance::Chance;
+use crate::dialect::Dialect;
 use crate::schema;
+use crate::script::Line;
 use crate::settings::ProviderSettings;
 use crate::text::{self, Piece, Script};
 
@@ -46,8 +49,8 @@ pub(crate) enum UsageManner {
     Huge,
 }
 
-/// What a fault may change about an answer before it is made.
-#[derive(Debug, Clone, Copy)]
+/// What a fault or a script may change about an answer before it is made.
+#[derive(Debug, Clone)]
 pub(crate) struct Manner {
     pub(crate) script: Script,
     pub(crate) usage: UsageManner,
@@ -57,6 +60,8 @@ pub(crate) struct Manner {
     /// Streams where it should not, and the reverse.
     pub(crate) flip_stream: bool,
     pub(crate) finish: Option<Finish>,
+    /// What the script wants said, word for word.
+    pub(crate) line: Option<Arc<Line>>,
 }
 
 impl Default for Manner {
@@ -68,6 +73,7 @@ impl Default for Manner {
             overrun: false,
             flip_stream: false,
             finish: None,
+            line: None,
         }
     }
 }
@@ -201,13 +207,18 @@ fn choice(
 ) -> Choice {
     let key = text::key(seed, &provider.voice, &ask.question, index);
     let wanted = wanted_tokens(provider, ask, manner);
-    let calls = if wants_tools(ask) { calls(ask, key, index) } else { Vec::new() };
-    let mut choice = Choice {
-        reasoning: reasoning(ask, key),
-        text: if calls.is_empty() { said(ask, manner, key, wanted) } else { preamble(ask, key) },
-        finish: if calls.is_empty() { Finish::Stop } else { Finish::Tools },
-        calls,
+    let (text, calls) = match &manner.line {
+        Some(line) => (text::split(&line.say), scripted(line, ask, key, index)),
+        None if wants_tools(ask) => (preamble(ask, key), calls(ask, key, index)),
+        None => (said(ask, manner, key, wanted), Vec::new()),
     };
+    let text = if manner.line.is_none() && calls.is_empty() && text.is_empty() {
+        said(ask, manner, key, wanted)
+    } else {
+        text
+    };
+    let finish = if calls.is_empty() { Finish::Stop } else { Finish::Tools };
+    let mut choice = Choice { reasoning: reasoning(ask, key), text, finish, calls };
     if let Some(limit) = ask.max_tokens.filter(|_| !manner.overrun) {
         shorten(&mut choice, limit as usize);
     }
@@ -237,9 +248,9 @@ fn reasoning(ask: &Ask, key: u64) -> Vec<Piece> {
     text::pieces(key ^ 0x7417_4B1E, REASONING_TOKENS, Script::Plain)
 }
 
-/// Anthropic's models say a few words before they call a tool unless they are made to call one.
+/// Anthropic's and Cohere's models say a few words before they call a tool unless they are made to call one.
 fn preamble(ask: &Ask, key: u64) -> Vec<Piece> {
-    let talks = ask.dialect == crate::dialect::Dialect::Anthropic;
+    let talks = matches!(ask.dialect, Dialect::Anthropic | Dialect::Cohere);
     if talks && ask.tool_choice == ToolChoice::Auto {
         return text::pieces(key, 4, Script::Plain);
     }
@@ -300,14 +311,26 @@ fn calls(ask: &Ask, key: u64, choice: u32) -> Vec<Call> {
     let made = tools.enumerate().map(|(at, tool)| {
         let at = at as u64;
         let mut chance = Chance::new(key.wrapping_add(at + 1));
-        let arguments = schema::sample(&tool.schema, &mut chance).to_string();
-        Call {
-            id: format!("{:012x}{choice}{at}", key & 0xFFFF_FFFF_FFFF),
-            name: tool.name.clone(),
-            fragments: text::fragments(&arguments, 6),
-        }
+        let arguments = schema::sample(&tool.schema, &mut chance);
+        call(tool, &arguments, key, choice, at)
     });
     made.collect()
+}
+
+fn call(tool: &Tool, arguments: &Value, key: u64, choice: u32, at: u64) -> Call {
+    Call {
+        id: format!("{:012x}{choice}{at}", key & 0xFFFF_FFFF_FFFF),
+        name: tool.name.clone(),
+        fragments: text::fragments(&arguments.to_string(), 6),
+    }
+}
+
+/// The calls of a script, those whose tools were offered. Ids differ from round to round.
+fn scripted(line: &Line, ask: &Ask, key: u64, choice: u32) -> Vec<Call> {
+    let key = key.wrapping_add(ask.rounds.into());
+    let offered = line.calls.iter().filter_map(|wanted| Some((wanted, wanted.among(&ask.tools)?)));
+    let calls = (0..).zip(offered);
+    calls.map(|(at, (wanted, tool))| call(tool, &wanted.arguments, key, choice, at)).collect()
 }
 
 /// Keeps the first `limit` tokens.
@@ -333,7 +356,6 @@ fn shorten(choice: &mut Choice, limit: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Dialect;
 
     fn ask(model: &str) -> Ask {
         Ask { question: "what is a weighbridge?".into(), ..Ask::new(Dialect::OpenAi, model.into()) }

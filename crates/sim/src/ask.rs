@@ -1,19 +1,21 @@
 //! What was asked, whatever the dialect it was asked in.
 //!
 //! The dialects read their JSON into an [`Ask`]; the answer is made from it alone, so that the
-//! three dialects give the same text to the same question. Only what the simulator reacts to is
+//! dialects give the same text to the same question. Only what the simulator reacts to is
 //! kept. Nothing is shared with the gateway's own decoders: the judge must not repeat the
 //! defendant's mistakes.
 
 use serde_json::Value;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Vendor};
 use crate::text;
 
 /// A request, understood.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub(crate) dialect: Dialect,
+    /// In whose words errors are told.
+    pub(crate) vendor: Vendor,
     pub(crate) model: String,
     pub(crate) stream: bool,
     /// OpenAI: a usage chunk was asked for. Always true elsewhere.
@@ -33,12 +35,19 @@ pub(crate) struct Ask {
     pub(crate) prefill: Option<String>,
     pub(crate) format: Format,
     pub(crate) input_tokens: u32,
+    /// How often tools were called before, calls at once counted once.
+    pub(crate) rounds: u32,
+    /// The last turn heard called tools.
+    pub(crate) calling: bool,
+    /// The body, where the answer repeats parts of it; else null.
+    pub(crate) echo: Box<Value>,
 }
 
 impl Ask {
     pub(crate) fn new(dialect: Dialect, model: String) -> Self {
         Self {
             dialect,
+            vendor: dialect.vendor(),
             model,
             stream: false,
             include_usage: true,
@@ -54,6 +63,9 @@ impl Ask {
             prefill: None,
             format: Format::Text,
             input_tokens: 3,
+            rounds: 0,
+            calling: false,
+            echo: Box::new(Value::Null),
         }
     }
 
@@ -63,6 +75,8 @@ impl Ask {
         self.input_tokens = self.input_tokens.saturating_add(turn.images.saturating_mul(85));
         self.images = self.images.saturating_add(turn.images);
         self.prefill = None;
+        self.rounds = self.rounds.saturating_add(u32::from(turn.calls && !self.calling));
+        self.calling = turn.calls;
         match turn.speaker {
             Speaker::User => {
                 self.tool_result = None;
@@ -89,6 +103,13 @@ pub(crate) struct Turn {
     pub(crate) images: u32,
     /// The turn calls tools.
     pub(crate) calls: bool,
+}
+
+impl Turn {
+    /// Words alone.
+    pub(crate) fn said(speaker: Speaker, text: impl Into<String>) -> Self {
+        Self { speaker, text: text.into(), images: 0, calls: false }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +146,8 @@ pub(crate) enum Format {
 pub(crate) struct Complaint {
     pub(crate) status: u16,
     pub(crate) message: String,
-    /// OpenAI's `type` where it is not the usual one of the status; Anthropic's and Google's follow
-    /// from the status.
+    /// OpenAI's `type` and AWS's exception where it is not the usual one of the status;
+    /// Anthropic's and Google's follow from the status.
     pub(crate) kind: Option<&'static str>,
     pub(crate) code: Option<&'static str>,
     pub(crate) param: Option<&'static str>,

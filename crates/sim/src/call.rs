@@ -13,12 +13,16 @@ use tokio::time::Instant;
 use crate::answer::{self, Manner, Usage};
 use crate::ask::{Ask, Complaint};
 use crate::chance::{Chance, fnv1a};
-use crate::dialect::{Dialect, PathFacts};
+use crate::dialect::{Dialect, PathFacts, Vendor};
 use crate::fault::{FaultCall, How, Scene};
 use crate::journal::{Ending, Entry, Ticket};
+use crate::plain::{Errand, PlainCall};
 use crate::reply::{Billing, Kind, Reply, Step};
-use crate::request::{Incoming, Route, last_four, route};
+use crate::request::{Incoming, last_four};
+use crate::route::{Route, route};
+use crate::script::Line;
 use crate::settings::{Profile, ProviderSettings};
+use crate::shelf;
 use crate::sim::{Prepared, Provider, Sim, State};
 
 /// A request on its way to a reply.
@@ -27,40 +31,98 @@ pub(crate) struct Call<'a> {
     pub(crate) provider: &'a ProviderSettings,
     pub(crate) incoming: &'a Incoming,
     pub(crate) dialect: Dialect,
+    pub(crate) vendor: Vendor,
+    pub(crate) facts: PathFacts,
     pub(crate) number: u64,
     pub(crate) id: String,
     pub(crate) key: String,
 }
 
+/// What decides how a request is answered.
+struct Cue {
+    fault: Option<FaultCall>,
+    line: Option<Arc<Line>>,
+    chance: Chance,
+}
+
 impl Call<'_> {
-    pub(crate) fn chat(&self, facts: &PathFacts) -> Prepared {
-        let asked = self.dialect.check_key(&self.key).and_then(|()| self.read(facts));
-        match asked {
-            Ok(ask) => self.converse(&ask),
-            Err(complaint) => {
-                let body = self.dialect.error(&complaint, &self.id).to_string();
-                let ask = Ask::new(self.dialect, facts.model.clone());
-                self.booked(&ask, None, Reply::json(complaint.status, body), Usage::default())
-            }
+    /// Answers a turn of a conversation.
+    pub(crate) fn chat(&self) -> Prepared {
+        match self.admitted().and_then(|()| self.read()) {
+            Ok(ask) => self.perform(&ask, &|manner| self.said(&ask, manner)),
+            Err(complaint) => self.refused(&complaint),
         }
     }
 
-    fn read(&self, facts: &PathFacts) -> Result<Ask, Complaint> {
-        let body: Value = serde_json::from_slice(&self.incoming.body).map_err(|error| {
+    /// Answers a call that is no conversation.
+    pub(crate) fn plain(&self, plain: &PlainCall) -> Prepared {
+        let errand = Errand {
+            incoming: self.incoming,
+            facts: &self.facts,
+            body: serde_json::from_slice(&self.incoming.body).unwrap_or(Value::Null),
+            id: &self.id,
+            shelf: &self.sim.shelf,
+        };
+        let admitted = if plain.keyless { Ok(()) } else { self.admitted() };
+        match admitted.and_then(|()| (plain.answer)(&errand)) {
+            Ok(done) => {
+                let input_tokens = done.usage.input;
+                let ask = Ask { input_tokens, ..self.unread(done.model.clone()) };
+                self.perform(&ask, &|_| (done.reply.clone(), done.usage))
+            }
+            Err(complaint) => self.refused(&complaint),
+        }
+    }
+
+    fn admitted(&self) -> Result<(), Complaint> {
+        if let Err(complaint) = self.vendor.check_key(&self.key) {
+            let google = self.facts.vertex && self.vendor != Vendor::Google;
+            return Err(if google { Vendor::Google.bad_key() } else { complaint });
+        }
+        if self.facts.versionless {
+            return Err(Complaint::new(404, "Resource not found").code("404"));
+        }
+        Ok(())
+    }
+
+    /// A request of which only the model is known.
+    fn unread(&self, model: String) -> Ask {
+        Ask { vendor: self.vendor, ..Ask::new(self.dialect, model) }
+    }
+
+    fn refused(&self, complaint: &Complaint) -> Prepared {
+        let ask = self.unread(self.facts.model.clone());
+        self.booked(&ask, None, self.vendor.refusal(complaint, &self.id), Usage::default())
+    }
+
+    fn read(&self) -> Result<Ask, Complaint> {
+        let mut body: Value = serde_json::from_slice(&self.incoming.body).map_err(|error| {
             Complaint::new(
                 400,
                 format!("We could not parse the JSON body of your request. ({error})"),
             )
         })?;
-        let ask = self.dialect.read(&body, facts)?;
+        if self.dialect == Dialect::Responses {
+            shelf::recall(&self.sim.shelf, &mut body)?;
+        }
+        let ask = self.dialect.read(&body, &self.facts)?;
+        let ask = Ask { vendor: self.vendor, ..ask };
         let goes_on = ask.prefill.is_none() || ask.model.contains("prefill");
-        if goes_on { Ok(ask) } else { Err(self.dialect.no_prefill()) }
+        if goes_on { Ok(ask) } else { Err(self.vendor.no_prefill()) }
     }
 
-    fn converse(&self, ask: &Ask) -> Prepared {
-        let (call, mut chance) = self.fault(ask);
-        let Some(call) = call else {
-            let (reply, usage) = self.healthy(ask, &Manner::default(), &mut chance);
+    /// Books the healthy reply that `make` makes, or what a fault makes of it.
+    fn perform(&self, ask: &Ask, make: &dyn Fn(&Manner) -> (Reply, Usage)) -> Prepared {
+        let Cue { fault, line, mut chance } = self.cue(ask);
+        let mut manner = Manner { line, ..Manner::default() };
+        let mut healthy = |manner: &Manner| {
+            let (mut reply, usage) = make(manner);
+            reply.billing = Billing::Usage;
+            pace(&mut reply, self.provider.profile_of(&ask.model), &mut chance);
+            (reply, usage)
+        };
+        let Some(call) = fault else {
+            let (reply, usage) = healthy(&manner);
             return self.booked(ask, None, reply, usage);
         };
         let wall = self.sim.wall_now();
@@ -68,10 +130,9 @@ impl Call<'_> {
         let input = Usage { input: ask.input_tokens, ..Usage::default() };
         let (mut reply, usage) = match call.fault.how {
             How::Instead(make) => (make(&scene), input),
-            How::Bend { manner, shape } => {
-                let mut changed = Manner::default();
-                manner(&call, &mut changed);
-                let (mut reply, usage) = self.healthy(ask, &changed, &mut chance);
+            How::Bend { manner: change, shape } => {
+                change(&call, &mut manner);
+                let (mut reply, usage) = healthy(&manner);
                 reply.billing = call.fault.billing;
                 shape(&scene, &mut reply);
                 (reply, usage)
@@ -84,43 +145,46 @@ impl Call<'_> {
         self.booked(ask, Some(&call), reply, usage)
     }
 
-    /// The fault named by the request's header or model, else by the script; with the chance of
-    /// this request.
-    fn fault(&self, ask: &Ask) -> (Option<FaultCall>, Chance) {
+    /// The fault named by the request's header or model, else what the script says; with the
+    /// chance of this request.
+    fn cue(&self, ask: &Ask) -> Cue {
         let mut state = self.sim.state();
         let named = self.incoming.header("x-sim-fault").and_then(FaultCall::parse);
         let named = named.or_else(|| FaultCall::in_model(&ask.model));
         let State { playing, chance, sequences, .. } = &mut *state;
-        let scripted = || playing.decide(&self.provider.name, &ask.model, &self.key, chance);
-        let mut call = named.or_else(scripted);
+        let (mut fault, line) = match named {
+            Some(named) => (Some(named), None),
+            None => playing.decide(&self.provider.name, ask, &self.key, chance),
+        };
         let own = Chance::new(chance.next());
-        if let Some((How::Sequence(decide), asked)) = call.as_ref().map(|c| (&c.fault.how, c)) {
+        if let Some((How::Sequence(decide), asked)) = fault.as_ref().map(|c| (&c.fault.how, c)) {
             let who = (self.provider.name.clone(), ask.model.clone());
             let count = sequences.entry(who).or_default();
-            call = decide(*count, asked, chance).and_then(FaultCall::parse);
+            fault = decide(*count, asked, chance).and_then(FaultCall::parse);
             *count += 1;
         }
-        (call, own)
+        Cue { fault, line, chance: own }
     }
 
-    fn healthy(&self, ask: &Ask, manner: &Manner, chance: &mut Chance) -> (Reply, Usage) {
+    fn said(&self, ask: &Ask, manner: &Manner) -> (Reply, Usage) {
         let answer = answer::answer(self.sim.settings.seed, self.provider, ask, manner);
         let stream = ask.stream != manner.flip_stream;
         let mut reply = self.dialect.render(ask, &answer, &self.id, stream);
+        if ask.dialect == Dialect::Responses {
+            shelf::keep(&self.sim.shelf, ask, self.dialect.whole(ask, &answer, &self.id));
+        }
         reply.billing = Billing::Usage;
-        pace(&mut reply, self.provider.profile_of(&ask.model), chance);
         (reply, answer.usage)
     }
 
     fn not_here(&self, call: &FaultCall) -> Reply {
         let message = format!("{} is played by a listener, not by a request", call.fault.id);
-        let complaint = Complaint::new(400, message);
-        Reply::json(400, self.dialect.error(&complaint, &self.id).to_string())
+        self.vendor.refusal(&Complaint::new(400, message), &self.id)
     }
 
     /// Writes the entry and hands out the ticket.
     fn booked(&self, ask: &Ask, fault: Option<&FaultCall>, reply: Reply, usage: Usage) -> Prepared {
-        let name = self.dialect.id_header();
+        let name = self.vendor.id_header();
         let reply = reply.header(name, Cow::Owned(format!("req_{}", self.id)));
         if self.sim.settings.journal {
             let entry = self.entry(ask, fault, reply.status);
@@ -149,6 +213,7 @@ impl Call<'_> {
             model: ask.model.clone(),
             stream: ask.stream,
             key: last_four(&self.key).to_owned(),
+            scheme: incoming.scheme(),
             protocol: incoming.protocol,
             connection: incoming.connection,
             path: incoming.public_path(),
@@ -207,9 +272,13 @@ pub(crate) fn early_refusal(provider: &Provider, incoming: &Incoming) -> Option<
     let mounted = provider.sim.mounted(&incoming.path);
     let (settings, path) =
         mounted.unwrap_or_else(|| (Arc::clone(&provider.settings), incoming.path.as_str()));
-    let Route::Chat(dialect, facts) = route(&incoming.method, path) else { return None };
-    let this = provider.call(&settings, incoming, dialect);
-    let ask = Ask::new(dialect, facts.model);
+    let (dialect, facts) = match route(&incoming.method, path) {
+        Route::Chat(dialect, facts) => (dialect, facts),
+        Route::Plain(plain, facts) => (plain.dialect, facts),
+        _ => return None,
+    };
+    let this = provider.call(&settings, incoming, dialect, facts);
+    let ask = this.unread(this.facts.model.clone());
     let scene = Scene { ask: &ask, id: &this.id, call: &call, wall: provider.sim.wall_now() };
     let How::Instead(make) = call.fault.how else { return None };
     Some(this.booked(&ask, Some(&call), make(&scene), Usage::default()))

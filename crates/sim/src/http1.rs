@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::ask::Complaint;
 use crate::call::early_refusal;
-use crate::dialect::Dialect;
+use crate::dialect::Vendor;
 use crate::journal::{Ending, Tally};
 use crate::link::Link;
 use crate::play;
@@ -131,7 +131,10 @@ impl<'a, L: Link> Connection<'a, L> {
         self.inbox.reserve(READ_SIZE);
         match self.link.read_buf(&mut self.inbox).await {
             Ok(0) | Err(_) => Err(Stop::Gone),
-            Ok(_) => Ok(()),
+            Ok(count) => {
+                self.provider.sim.received(count);
+                Ok(())
+            }
         }
     }
 
@@ -248,7 +251,7 @@ impl Head {
 }
 
 fn refusal(status: u16, message: &'static str) -> Prepared {
-    let error = Dialect::OpenAi.error(&Complaint::new(status, message), "0");
-    let reply = Reply { after: After::Close, ..Reply::json(status, error.to_string()) };
+    let refusal = Vendor::OpenAi.refusal(&Complaint::new(status, message), "0");
+    let reply = Reply { after: After::Close, ..refusal };
     Prepared { reply, ticket: None }
 }

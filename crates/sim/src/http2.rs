@@ -92,7 +92,7 @@ struct Stream {
 
 impl Stream {
     async fn serve(self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
-        let Some(incoming) = incoming(request, self.number).await else { return };
+        let Some(incoming) = incoming(&self.provider, request, self.number).await else { return };
         let prepared = self.provider.answer(&incoming);
         let mut tally = Tally::new(self.provider.sim.settings.journal);
         tally.ending = match prepared.reply.http2 {
@@ -118,11 +118,16 @@ impl Stream {
     }
 }
 
-async fn incoming(request: Request<RecvStream>, connection: u64) -> Option<Incoming> {
+async fn incoming(
+    provider: &Provider,
+    request: Request<RecvStream>,
+    connection: u64,
+) -> Option<Incoming> {
     let (head, mut stream) = request.into_parts();
     let mut body = BytesMut::new();
     while let Some(data) = stream.data().await {
         let data = data.ok()?;
+        provider.sim.received(data.len());
         drop(stream.flow_control().release_capacity(data.len()));
         body.extend_from_slice(&data);
         if body.len() > LONGEST_BODY {

@@ -50,6 +50,9 @@ pub struct Entry {
     pub stream: bool,
     /// The last four characters of its key.
     pub key: String,
+    /// How it said who it is: `bearer`, a header's name, or algorithm and scope of a signature
+    /// (`AWS4-HMAC-SHA256 20260101/us-east-1/bedrock/aws4_request`).
+    pub scheme: String,
     /// `http/1.1` or `h2`.
     pub protocol: &'static str,
     /// Which connection it came on, counted from 1.

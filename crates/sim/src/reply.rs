@@ -172,9 +172,9 @@ impl Reply {
         Self::whole(status, "application/json", body, 0)
     }
 
-    /// A stream of events.
-    pub(crate) fn events(body: Vec<Step>) -> Self {
-        Self::new(200, "text/event-stream; charset=utf-8", Framing::Chunked, body)
+    /// A body that comes piece by piece.
+    pub(crate) fn stream(content_type: &'static str, body: Vec<Step>) -> Self {
+        Self::new(200, content_type, Framing::Chunked, body)
     }
 
     /// No reply at all: the steps are all that happens.

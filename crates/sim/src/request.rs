@@ -1,12 +1,11 @@
-//! A request as it arrived, and where it wants to go.
+//! A request as it arrived.
 //!
-//! Paths are recognised by their ends, so that any base path of a vendor will do. What the journal
-//! shows of a request is made here too: keys never leave this file but for their last four
-//! characters.
+//! Its key is looked for where the vendor would look. What the journal shows of a request is made
+//! here too: keys never leave this file but for their last four characters.
 
 use bytes::Bytes;
 
-use crate::dialect::{Dialect, PathFacts};
+use crate::dialect::Vendor;
 
 /// A whole request.
 #[derive(Debug)]
@@ -21,61 +20,25 @@ pub(crate) struct Incoming {
     pub(crate) protocol: &'static str,
 }
 
-/// Where a request wants to go.
-#[derive(Debug)]
-pub(crate) enum Route<'a> {
-    Chat(Dialect, PathFacts),
-    Models(Dialect),
-    /// The word after `/sim/`.
-    Admin(&'a str),
-    Unknown,
-}
+/// How AWS's signatures begin.
+const SIGNED: &str = "AWS4-HMAC-SHA256";
 
-pub(crate) fn route<'a>(method: &str, target: &'a str) -> Route<'a> {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    if let Some(what) = path.strip_prefix("/sim/") {
-        return Route::Admin(what);
-    }
-    match method {
-        "POST" if path.ends_with("/chat/completions") => {
-            Route::Chat(Dialect::OpenAi, PathFacts::default())
-        }
-        "POST" if path.ends_with("/messages") => {
-            Route::Chat(Dialect::Anthropic, PathFacts::default())
-        }
-        "POST" => {
-            gemini(path, query).map_or(Route::Unknown, |facts| Route::Chat(Dialect::Gemini, facts))
-        }
-        "GET" if path.ends_with("/models") => Route::Models(models_dialect(path)),
-        _ => Route::Unknown,
-    }
-}
-
-fn models_dialect(path: &str) -> Dialect {
-    if path.contains("v1beta") && !path.contains("openai") {
-        Dialect::Gemini
-    } else {
-        Dialect::OpenAi
-    }
-}
-
-fn gemini(path: &str, query: &str) -> Option<PathFacts> {
-    let (_, rest) = path.split_once("/models/")?;
-    let (model, verb) = rest.rsplit_once(':')?;
-    let stream = match verb {
-        "generateContent" => false,
-        "streamGenerateContent" => true,
-        _ => return None,
-    };
-    let sse = query.split('&').any(|pair| pair == "alt=sse");
-    // Clients escape the colon of a fault's parameter.
-    let model = model.replace("%3A", ":").replace("%3a", ":");
-    Some(PathFacts { model, stream, sse })
+/// Who signed a request, and for which day, region and service.
+struct Signed<'a> {
+    key: &'a str,
+    scope: &'a str,
 }
 
 /// Headers whose values are secrets.
-const SECRET_HEADERS: &[&str] =
-    &["authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"];
+const SECRET_HEADERS: &[&str] = &[
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "proxy-authorization",
+    "x-amz-security-token",
+];
 
 impl Incoming {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -88,18 +51,51 @@ impl Incoming {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
-    /// The key in the places where the dialect's vendor looks for it; "" when there is none.
-    pub(crate) fn key(&self, dialect: Dialect) -> String {
+    /// The key in the places where the vendor looks for it; "" when there is none. Of a signed
+    /// request it is the id of the signing key. Google's cloud takes bearer tokens alone.
+    pub(crate) fn key(&self, vendor: Vendor, vertex: bool) -> String {
         let bearer =
             || self.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let found = match dialect {
-            Dialect::OpenAi => bearer().or_else(|| self.header("api-key")),
-            Dialect::Anthropic => self.header("x-api-key").or_else(bearer),
-            Dialect::Gemini => {
+        let found = match vendor {
+            _ if vertex => bearer(),
+            Vendor::OpenAi | Vendor::Azure => bearer().or_else(|| self.header("api-key")),
+            Vendor::Anthropic => self.header("x-api-key").or_else(bearer),
+            Vendor::Google => {
                 self.header("x-goog-api-key").or_else(|| self.query("key")).or_else(bearer)
             }
+            Vendor::Aws => bearer().or_else(|| self.signature().map(|signed| signed.key)),
+            Vendor::Cohere | Vendor::Voyage => bearer(),
         };
         found.unwrap_or_default().trim().to_owned()
+    }
+
+    /// How the request says who it is, without saying it: `bearer`, the name of a header, or the
+    /// algorithm and scope of a signature.
+    pub(crate) fn scheme(&self) -> String {
+        if let Some(signed) = self.signature() {
+            return format!("{SIGNED} {}", signed.scope);
+        }
+        let plain = ["x-api-key", "api-key", "x-goog-api-key"];
+        let named = plain.into_iter().find(|name| self.header(name).is_some());
+        let authorized = self.header("authorization").map(|_| "bearer");
+        authorized.or(named).unwrap_or_default().to_owned()
+    }
+
+    /// AWS's signature (version 4), when it has all its parts: a credential with its scope, the
+    /// host among the signed headers, 64 hexadecimal digits, and the date it was made at.
+    fn signature(&self) -> Option<Signed<'_>> {
+        let parts = self.header("authorization")?.strip_prefix(SIGNED)?;
+        let part = |name: &str| {
+            let mut fields = parts.split(',').filter_map(|field| field.trim().split_once('='));
+            fields.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let (key, scope) = part("Credential")?.split_once('/')?;
+        let signature = part("Signature")?;
+        let hex = signature.len() == 64 && signature.bytes().all(|b| b.is_ascii_hexdigit());
+        let host = part("SignedHeaders")?.split(';').any(|name| name == "host");
+        let scoped = scope.split('/').count() == 4 && scope.ends_with("/aws4_request");
+        let whole = hex && host && scoped && self.header("x-amz-date").is_some();
+        whole.then_some(Signed { key, scope })
     }
 
     /// The path without a key.
@@ -134,19 +130,6 @@ pub(crate) fn last_four(secret: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gemini_paths_name_model_and_stream() {
-        let Route::Chat(Dialect::Gemini, facts) =
-            route("POST", "/v1beta/models/m-fault-f12:10ms:streamGenerateContent?alt=sse")
-        else {
-            panic!("not a chat");
-        };
-        assert_eq!(
-            (facts.model.as_str(), facts.stream, facts.sse),
-            ("m-fault-f12:10ms", true, true)
-        );
-    }
 
     #[test]
     fn short_secrets_are_not_shown_at_all() {

@@ -5,8 +5,12 @@
 //! request's header or model come before the script. The script is JSON, the same in a file, over
 //! HTTP and in a test.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ask::{Ask, Tool};
 use crate::chance::Chance;
 use crate::fault::FaultCall;
 
@@ -39,6 +43,43 @@ pub struct Rule {
     pub percent: u8,
     /// The fault, such as `f31-twice`, or `none` to force health.
     pub fault: String,
+    /// What the model says word for word, round by round: the first line until a tool was called,
+    /// the second after one round of calls, and so on; the last line from then on. The rule only
+    /// matches requests that offer a tool of the line, when the line calls any.
+    pub lines: Vec<Line>,
+}
+
+/// What a model says in one turn: words, then calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Line {
+    /// The text.
+    pub say: String,
+    /// The calls, made at once. Those whose tools are not offered are left out.
+    pub calls: Vec<LineCall>,
+}
+
+/// A call of a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineCall {
+    /// Names of tools with `|` between them; a name that ends in `*` stands for all that begin so.
+    pub tool: String,
+    /// The arguments, an object.
+    pub arguments: Value,
+}
+
+impl LineCall {
+    /// The first tool offered that it can call.
+    pub(crate) fn among<'a>(&self, offered: &'a [Tool]) -> Option<&'a Tool> {
+        let fits = |name: &str, wanted: &str| match wanted.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == wanted,
+        };
+        self.tool
+            .split('|')
+            .find_map(|wanted| offered.iter().find(|tool| fits(&tool.name, wanted.trim())))
+    }
 }
 
 impl Default for Rule {
@@ -52,6 +93,7 @@ impl Default for Rule {
             count: None,
             percent: 100,
             fault: "none".to_owned(),
+            lines: Vec::new(),
         }
     }
 }
@@ -61,6 +103,12 @@ impl Rule {
     #[must_use]
     pub fn always(fault: &str) -> Self {
         Self { fault: fault.to_owned(), ..Self::default() }
+    }
+
+    /// A healthy rule that says these lines.
+    #[must_use]
+    pub fn says(lines: Vec<Line>) -> Self {
+        Self { lines, ..Self::default() }
     }
 
     /// Only requests to this provider.
@@ -96,6 +144,7 @@ pub(crate) struct Playing(Vec<RuleState>);
 struct RuleState {
     rule: Rule,
     call: Option<FaultCall>,
+    lines: Vec<Arc<Line>>,
     seen: u64,
     fired: u64,
 }
@@ -105,18 +154,18 @@ impl Playing {
         script.rules.into_iter().map(state).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The fault for a request, if a rule fires for it and names one.
+    /// The fault and the line for a request, of the first rule that fires for it.
     pub(crate) fn decide(
         &mut self,
         provider: &str,
-        model: &str,
+        ask: &Ask,
         key: &str,
         chance: &mut Chance,
-    ) -> Option<FaultCall> {
-        let matching = self.0.iter_mut().filter(|state| state.matches(provider, model, key));
-        let mut firing =
-            matching.filter_map(|state| state.fires(chance).then(|| state.call.clone()));
-        firing.next().flatten()
+    ) -> (Option<FaultCall>, Option<Arc<Line>>) {
+        let mut matching = self.0.iter_mut().filter(|state| state.matches(provider, ask, key));
+        let fired = matching
+            .find_map(|state| state.fires(chance).then(|| (state.call.clone(), state.line(ask))));
+        fired.unwrap_or_default()
     }
 }
 
@@ -129,15 +178,23 @@ fn state(rule: Rule) -> Result<RuleState, ScriptError> {
         let id = call.fault.id;
         return Err(ScriptError(format!("`{id}` is played by a listener, not by a script")));
     }
-    Ok(RuleState { rule, call, seen: 0, fired: 0 })
+    let lines = rule.lines.iter().cloned().map(Arc::new).collect();
+    Ok(RuleState { rule, call, lines, seen: 0, fired: 0 })
 }
 
 impl RuleState {
-    fn matches(&self, provider: &str, model: &str, key: &str) -> bool {
+    fn matches(&self, provider: &str, ask: &Ask, key: &str) -> bool {
         let Rule { provider: p, model: m, key: k, .. } = &self.rule;
         p.as_ref().is_none_or(|wanted| wanted == provider)
-            && m.as_ref().is_none_or(|part| model.contains(part.as_str()))
+            && m.as_ref().is_none_or(|part| ask.model.contains(part.as_str()))
             && k.as_ref().is_none_or(|end| key.ends_with(end.as_str()))
+            && self.line(ask).is_none_or(|line| playable(&line, ask))
+    }
+
+    /// The line of the round.
+    fn line(&self, ask: &Ask) -> Option<Arc<Line>> {
+        let round = usize::try_from(ask.rounds).unwrap_or(usize::MAX);
+        self.lines.get(round).or_else(|| self.lines.last()).cloned()
     }
 
     fn fires(&mut self, chance: &mut Chance) -> bool {
@@ -151,15 +208,23 @@ impl RuleState {
     }
 }
 
+fn playable(line: &Line, ask: &Ask) -> bool {
+    line.calls.is_empty() || line.calls.iter().any(|call| call.among(&ask.tools).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
 
     fn played(rules: Vec<Rule>, requests: usize) -> String {
         let mut playing = Playing::new(Script { rules }).unwrap();
         let mut chance = Chance::new(9);
-        let one =
-            |_| if playing.decide("a", "m", "key", &mut chance).is_some() { 'x' } else { '.' };
+        let ask = Ask::new(Dialect::OpenAi, "m".to_owned());
+        let one = |_| match playing.decide("a", &ask, "key", &mut chance).0 {
+            Some(_) => 'x',
+            None => '.',
+        };
         (0..requests).map(one).collect()
     }
 
@@ -182,6 +247,19 @@ mod tests {
         let failed = run.matches('x').count();
         assert!((430..570).contains(&failed), "{failed}");
         assert_eq!(run, played(rules(), 1_000));
+    }
+
+    #[test]
+    fn a_call_names_tools_in_order_of_preference() {
+        let tool = |name: &str| Tool { name: name.to_owned(), schema: Value::Null };
+        let offered = [tool("shell_command"), tool("Bash")];
+        let picked = |names: &str| {
+            let call = LineCall { tool: names.to_owned(), arguments: Value::Null };
+            call.among(&offered).map(|tool| tool.name.clone())
+        };
+        assert_eq!(picked("Bash|shell*").as_deref(), Some("Bash"));
+        assert_eq!(picked("shell*|Bash").as_deref(), Some("shell_command"));
+        assert_eq!(picked("shell"), None);
     }
 
     #[test]

@@ -16,12 +16,14 @@ use crate::admin;
 use crate::ask::Complaint;
 use crate::call::Call;
 use crate::chance::Chance;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, PathFacts, Vendor};
 use crate::journal::{Bill, Books, Ending, Entry, Tally, Ticket};
 use crate::reply::Reply;
-use crate::request::{Incoming, Route, route};
+use crate::request::Incoming;
+use crate::route::{Route, route};
 use crate::script::{Playing, Script, ScriptError};
 use crate::settings::{ProviderSettings, SimSettings};
+use crate::shelf::Shelf;
 
 /// Simulated providers with one seed, one journal and one bill.
 pub struct Sim {
@@ -31,6 +33,8 @@ pub struct Sim {
     numbers: AtomicU64,
     connections: AtomicU64,
     open: AtomicUsize,
+    received: AtomicU64,
+    pub(crate) shelf: Mutex<Shelf>,
     providers: RwLock<Vec<Arc<ProviderSettings>>>,
     state: Mutex<State>,
 }
@@ -85,6 +89,8 @@ impl Sim {
             numbers: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             open: AtomicUsize::new(0),
+            received: AtomicU64::new(0),
+            shelf: Mutex::new(Shelf::default()),
             providers: RwLock::new(vec![provider]),
             state: Mutex::new(state),
             settings,
@@ -130,7 +136,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Forgets journal, bill, script and sequences, and starts the seed again. Connections stay.
+    /// Forgets journal, bill, script, sequences and what was stored, and starts the seed again. Connections stay.
     pub fn reset(&self) {
         let mut state = self.state();
         let capacity = state.books.capacity;
@@ -138,6 +144,19 @@ impl Sim {
         state.playing = Playing::default();
         state.chance = Chance::new(self.settings.seed);
         state.sequences.clear();
+        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = Shelf::default();
+    }
+
+    /// Bytes ever read of requests, counted as they come (HTTP/1 after the first read of a
+    /// connection, heads included; HTTP/2 bodies), so that a test can see a body arrive before it
+    /// ends.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn received(&self, count: usize) {
+        self.received.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     /// Connections open now.
@@ -228,14 +247,17 @@ impl Provider {
             mounted.unwrap_or_else(|| (Arc::clone(&self.settings), incoming.path.as_str()));
         let unbooked = |reply| Prepared { reply, ticket: None };
         match route(&incoming.method, path) {
-            Route::Chat(dialect, facts) => self.call(&provider, incoming, dialect).chat(&facts),
+            Route::Chat(dialect, facts) => self.call(&provider, incoming, dialect, facts).chat(),
+            Route::Plain(plain, facts) => {
+                self.call(&provider, incoming, plain.dialect, facts).plain(plain)
+            }
             Route::Models(dialect) => unbooked(self.models(&provider, incoming, dialect)),
             Route::Admin(what) => {
                 unbooked(admin::answer(&self.sim, &incoming.method, what, &incoming.body))
             }
             Route::Unknown => {
                 let complaint = Complaint::new(404, format!("Invalid URL ({path})"));
-                unbooked(Reply::json(404, Dialect::OpenAi.error(&complaint, "0").to_string()))
+                unbooked(Vendor::OpenAi.refusal(&complaint, "0"))
             }
         }
     }
@@ -245,18 +267,21 @@ impl Provider {
         provider: &'a ProviderSettings,
         incoming: &'a Incoming,
         dialect: Dialect,
+        facts: PathFacts,
     ) -> Call<'a> {
         let number = self.sim.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let id = format!("{}-{number}", provider.name);
-        let key = incoming.key(dialect);
-        Call { sim: &self.sim, provider, incoming, dialect, number, id, key }
+        let vendor = facts.vendor_of(dialect);
+        let key = incoming.key(vendor, facts.vertex);
+        Call { sim: &self.sim, provider, incoming, dialect, vendor, facts, number, id, key }
     }
 
     fn models(&self, provider: &ProviderSettings, incoming: &Incoming, dialect: Dialect) -> Reply {
         let versioned = incoming.header("anthropic-version").is_some();
         let dialect = if versioned { Dialect::Anthropic } else { dialect };
-        if let Err(complaint) = dialect.check_key(&incoming.key(dialect)) {
-            return Reply::json(complaint.status, dialect.error(&complaint, "0").to_string());
+        let vendor = dialect.vendor();
+        if let Err(complaint) = vendor.check_key(&incoming.key(vendor, false)) {
+            return vendor.refusal(&complaint, "0");
         }
         let mut ids: Vec<String> = provider.models.iter().map(|row| row.contains.clone()).collect();
         if ids.is_empty() {

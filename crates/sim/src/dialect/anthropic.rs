@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Call, Choice, Finish, Told, figure};
 use crate::ask::{Ask, Complaint, Format, Speaker, Tool, ToolChoice, Turn, list, number, word};
-use crate::dialect::{Dialect, quoted};
+use crate::dialect::{Dialect, PathFacts, quoted};
 use crate::reply::{Kind, Step};
 
-pub(crate) fn read(body: &Value) -> Result<Ask, Complaint> {
-    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+pub(crate) fn read(body: &Value, path: &PathFacts) -> Result<Ask, Complaint> {
+    check_place(body, path)?;
+    let model = path.model_in(body);
     if model.is_empty() {
         return Err(Complaint::new(400, "model: Field required"));
     }
-    let mut ask = Ask::new(Dialect::Anthropic, model.to_owned());
+    let mut ask = Ask::new(Dialect::Anthropic, model);
     let Some(limit) = number(body, "max_tokens").filter(|limit| *limit > 0) else {
         return Err(Complaint::new(400, "max_tokens: Field required"));
     };
@@ -40,6 +41,20 @@ pub(crate) fn read(body: &Value) -> Result<Ask, Complaint> {
     let schema = body.pointer("/output_config/format/schema").cloned();
     ask.format = schema.map_or(Format::Text, Format::Json);
     Ok(ask)
+}
+
+/// Google's cloud wants the version in the body, and the model nowhere but in the path.
+fn check_place(body: &Value, path: &PathFacts) -> Result<(), Complaint> {
+    if !path.vertex {
+        return Ok(());
+    }
+    if word(body, "anthropic_version") != "vertex-2023-10-16" {
+        return Err(Complaint::new(400, "anthropic_version: Field required"));
+    }
+    match body.get("model") {
+        Some(_) => Err(Complaint::new(400, "model: Extra inputs are not permitted")),
+        None => Ok(()),
+    }
 }
 
 fn system(body: &Value, ask: &mut Ask) {

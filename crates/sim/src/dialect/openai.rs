@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Call, Choice, Finish, Told, figure};
 use crate::ask::{Ask, Complaint, Format, Speaker, Tool, ToolChoice, Turn, list, number, word};
-use crate::dialect::{CREATED, Dialect, quoted};
+use crate::dialect::{CREATED, Dialect, PathFacts, Vendor, put, quoted};
 use crate::reply::{Kind, Step};
 
 const ROLES: &[(&str, Speaker)] = &[
@@ -24,12 +24,8 @@ const ROLES: &[(&str, Speaker)] = &[
 /// More choices than the vendor allows (128).
 const MOST_CHOICES: u32 = 128;
 
-pub(crate) fn read(body: &Value) -> Result<Ask, Complaint> {
-    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
-    if model.is_empty() {
-        return Err(Complaint::new(400, "you must provide a model parameter"));
-    }
-    let mut ask = Ask::new(Dialect::OpenAi, model.to_owned());
+pub(crate) fn read(body: &Value, path: &PathFacts) -> Result<Ask, Complaint> {
+    let mut ask = Ask::new(Dialect::OpenAi, model_named(body, path)?);
     for message in messages(body)? {
         ask.hear(turn(message)?);
     }
@@ -51,7 +47,15 @@ pub(crate) fn read(body: &Value) -> Result<Ask, Complaint> {
     Ok(ask)
 }
 
-fn messages(body: &Value) -> Result<&[Value], Complaint> {
+pub(crate) fn model_named(body: &Value, path: &PathFacts) -> Result<String, Complaint> {
+    let model = path.model_in(body);
+    if model.is_empty() {
+        return Err(Complaint::new(400, "you must provide a model parameter"));
+    }
+    Ok(model)
+}
+
+pub(crate) fn messages(body: &Value) -> Result<&[Value], Complaint> {
     let complain =
         |message: &str, code| Err(Complaint::new(400, message).param("messages").code(code));
     match body.get("messages") {
@@ -64,7 +68,7 @@ fn messages(body: &Value) -> Result<&[Value], Complaint> {
     }
 }
 
-fn turn(message: &Value) -> Result<Turn, Complaint> {
+pub(crate) fn turn(message: &Value) -> Result<Turn, Complaint> {
     let role = word(message, "role");
     let Some((_, speaker)) = ROLES.iter().find(|(name, _)| *name == role) else {
         let message = format!("Invalid value: '{role}'. Supported values are the known roles.");
@@ -75,7 +79,7 @@ fn turn(message: &Value) -> Result<Turn, Complaint> {
     Ok(Turn { speaker: *speaker, text, images, calls })
 }
 
-fn content(content: &Value) -> (String, u32) {
+pub(crate) fn content(content: &Value) -> (String, u32) {
     let Some(parts) = content.as_array() else {
         return (content.as_str().unwrap_or_default().to_owned(), 0);
     };
@@ -88,7 +92,7 @@ fn content(content: &Value) -> (String, u32) {
     (text, images)
 }
 
-fn tools(body: &Value) -> Result<Vec<Tool>, Complaint> {
+pub(crate) fn tools(body: &Value) -> Result<Vec<Tool>, Complaint> {
     let one = |tool: &Value| {
         let function = tool.get("function").unwrap_or(&Value::Null);
         let name = word(function, "name").to_owned();
@@ -103,7 +107,7 @@ fn tools(body: &Value) -> Result<Vec<Tool>, Complaint> {
     list(body, "tools").iter().map(one).collect()
 }
 
-fn tool_choice(body: &Value) -> ToolChoice {
+pub(crate) fn tool_choice(body: &Value) -> ToolChoice {
     match body.get("tool_choice") {
         Some(Value::String(word)) if word == "none" => ToolChoice::Never,
         Some(Value::String(word)) if word == "required" => ToolChoice::Required,
@@ -126,7 +130,7 @@ fn format(body: &Value) -> Format {
     }
 }
 
-fn finish_word(finish: Finish) -> &'static str {
+pub(crate) fn finish_word(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop => "stop",
         Finish::Length => "length",
@@ -135,7 +139,7 @@ fn finish_word(finish: Finish) -> &'static str {
     }
 }
 
-fn usage(told: &Told) -> Value {
+pub(crate) fn usage(told: &Told) -> Value {
     json!({
         "prompt_tokens": figure(told.input),
         "completion_tokens": figure(told.output),
@@ -155,10 +159,35 @@ pub(crate) fn whole(ask: &Ask, answer: &Answer, id: &str) -> Value {
         "model": ask.model, "choices": choices, "service_tier": "default",
         "system_fingerprint": "fp_sim",
     });
-    if let (Some(told), Some(fields)) = (answer.told.last(), body.as_object_mut()) {
-        fields.insert("usage".to_owned(), usage(told));
+    if let Some(told) = answer.told.last() {
+        put(&mut body, "usage", usage(told));
+    }
+    if ask.vendor == Vendor::Azure {
+        put(&mut body, "prompt_filter_results", prompt_filter());
+        for choice in body.get_mut("choices").and_then(Value::as_array_mut).into_iter().flatten() {
+            put(choice, "content_filter_results", filter_results());
+        }
     }
     body
+}
+
+/// What Azure's filter found, by kind of harm: nothing.
+fn filter_results() -> Value {
+    let safe = || json!({ "filtered": false, "severity": "safe" });
+    json!({ "hate": safe(), "self_harm": safe(), "sexual": safe(), "violence": safe() })
+}
+
+fn prompt_filter() -> Value {
+    let mut found = filter_results();
+    put(&mut found, "jailbreak", json!({ "filtered": false, "detected": false }));
+    json!([{ "prompt_index": 0, "content_filter_results": found }])
+}
+
+/// Azure's first chunk, which has no choices.
+fn filter_chunk() -> Step {
+    let chunk = json!({ "choices": [], "created": 0, "id": "", "model": "", "object": "",
+        "prompt_filter_results": prompt_filter() });
+    Step::noise(format!("data: {chunk}\n\n"))
 }
 
 fn whole_choice(index: usize, choice: &Choice) -> Value {
@@ -187,6 +216,8 @@ fn whole_call(call: &Call) -> Value {
 struct Chunks {
     lead: String,
     tail: &'static str,
+    /// What every choice also says.
+    extra: &'static str,
 }
 
 impl Chunks {
@@ -198,7 +229,9 @@ impl Chunks {
              \"system_fingerprint\":\"fp_sim\",\"choices\":["
         );
         let tail = if ask.include_usage { "],\"usage\":null}\n\n" } else { "]}\n\n" };
-        Self { lead, tail }
+        let azure = ask.vendor == Vendor::Azure;
+        let extra = if azure { ",\"content_filter_results\":{}" } else { "" };
+        Self { lead, tail, extra }
     }
 
     fn delta(&self, kind: Kind, index: usize, delta: &str, finish: Option<&str>) -> Step {
@@ -211,6 +244,7 @@ impl Chunks {
         chunk.push_str(delta);
         chunk.push_str(",\"logprobs\":null,\"finish_reason\":");
         chunk.push_str(&finish);
+        chunk.push_str(self.extra);
         chunk.push('}');
         chunk.push_str(self.tail);
         Step::send(kind, u32::from(kind == Kind::Token), chunk)
@@ -246,6 +280,7 @@ fn deltas(choice: &Choice) -> Vec<String> {
 pub(crate) fn stream(ask: &Ask, answer: &Answer, id: &str) -> Vec<Step> {
     let chunks = Chunks::new(ask, id);
     let mut steps = Vec::new();
+    steps.extend((ask.vendor == Vendor::Azure).then(filter_chunk));
     let role = r#"{"role":"assistant","content":"","refusal":null}"#;
     for index in 0..answer.choices.len() {
         steps.push(chunks.delta(Kind::Opening, index, role, None));

@@ -23,7 +23,7 @@ const SPACES: &[u8] = &[b' '; 64 * 1024];
 
 pub(super) fn error_in_200(scene: &Scene<'_>) -> Reply {
     let complaint = Complaint::new(500, "Provider returned error").code("server_error");
-    Reply::json(200, scene.ask.dialect.error(&complaint, scene.id).to_string())
+    Reply::json(200, scene.ask.vendor.error(&complaint, scene.id).to_string())
 }
 
 pub(super) fn broken_json(_: &Scene<'_>) -> Reply {
@@ -68,22 +68,25 @@ pub(super) fn empty(scene: &Scene<'_>, reply: &mut Reply) {
     }
 }
 
-/// The list that holds the answers, emptied.
+/// The list that holds the answers, emptied. A stream of frames only loses its contents.
 fn no_choices(dialect: Dialect, reply: &mut Reply) {
-    let field = match dialect {
-        Dialect::OpenAi => "choices",
-        Dialect::Anthropic => "content",
-        Dialect::Gemini => "candidates",
-    };
     reply.body.retain(|step| !step.is(Kind::Token));
+    if dialect == Dialect::Responses && reply.is_stream() {
+        reply.body.retain(|step| !step.is(Kind::Noise));
+    }
+    if dialect.is_binary() && reply.is_stream() {
+        return;
+    }
     for step in &mut reply.body {
         let Step::Send { bytes, .. } = step else { continue };
         let text = String::from_utf8_lossy(bytes).into_owned();
         let (lead, json) = text.split_at(text.find('{').unwrap_or(text.len()));
         let Ok(mut value) = serde_json::from_str::<Value>(json.trim_end()) else { continue };
         let end = json.get(json.trim_end().len()..).unwrap_or_default();
-        if let Some(list) = value.get_mut(field) {
-            *list = Value::Array(Vec::new());
+        for place in [dialect.list(), "/response/output"] {
+            if let Some(list) = value.pointer_mut(place) {
+                *list = Value::Array(Vec::new());
+            }
         }
         *bytes = format!("{lead}{value}{end}").into();
     }

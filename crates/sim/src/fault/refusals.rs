@@ -10,26 +10,27 @@ use serde_json::{Value, json};
 use super::{FaultCall, Scene};
 use crate::answer::{Finish, Manner};
 use crate::ask::Complaint;
-use crate::dialect::Dialect;
+use crate::dialect::{EVENT_STREAM, Vendor};
 use crate::reply::{After, Billing, Reply};
 
 /// The seconds F13 and F14 ask to wait.
 const RETRY_SECONDS: u32 = 7;
 
 fn refuse(scene: &Scene<'_>, complaint: &Complaint) -> Reply {
-    let body = scene.ask.dialect.error(complaint, scene.id).to_string();
-    Reply::json(complaint.status, body)
+    scene.ask.vendor.refusal(complaint, scene.id)
 }
 
 fn limit(scene: &Scene<'_>) -> Complaint {
-    match scene.ask.dialect {
-        Dialect::OpenAi => Complaint::new(429, "Rate limit reached for requests.")
-            .kind("requests")
-            .code("rate_limit_exceeded"),
-        Dialect::Anthropic => {
-            Complaint::new(429, "This request would exceed your account's rate limit.")
+    let say = |message| Complaint::new(429, message);
+    match scene.ask.vendor {
+        Vendor::OpenAi | Vendor::Azure => {
+            say("Rate limit reached for requests.").kind("requests").code("rate_limit_exceeded")
         }
-        Dialect::Gemini => Complaint::new(429, "Resource has been exhausted (e.g. check quota).")
+        Vendor::Anthropic => say("This request would exceed your account's rate limit."),
+        Vendor::Aws => say("Too many requests, please wait before trying again."),
+        Vendor::Cohere => say("You are past the per minute request limit, please wait."),
+        Vendor::Voyage => say("You have exceeded your requests per minute."),
+        Vendor::Google => Complaint::new(429, "Resource has been exhausted (e.g. check quota).")
             .details(json!([quota_failure("GenerateRequestsPerMinutePerProjectPerModel")])),
     }
 }
@@ -67,9 +68,17 @@ pub(super) fn quota(scene: &Scene<'_>) -> Reply {
             &Complaint::new(402, "Insufficient Balance").code("insufficient_balance"),
         );
     }
-    let complaint = match scene.ask.dialect {
-        Dialect::OpenAi => openai_quota(scene.call.variant),
-        Dialect::Anthropic => {
+    let complaint = match scene.ask.vendor {
+        Vendor::OpenAi | Vendor::Azure => openai_quota(scene.call.variant),
+        Vendor::Aws => {
+            Complaint::new(400, "Your request exceeds the service quota of your account.")
+                .kind("ServiceQuotaExceededException")
+        }
+        Vendor::Cohere => {
+            Complaint::new(402, "Please add or update your payment method to continue.")
+        }
+        Vendor::Voyage => Complaint::new(402, "You have used all of your prepaid balance."),
+        Vendor::Anthropic => {
             let code = if scene.call.variant == "credit" {
                 "contract_spend_limit_reached"
             } else {
@@ -78,7 +87,7 @@ pub(super) fn quota(scene: &Scene<'_>) -> Reply {
             Complaint::new(429, "You have reached your specified API usage limits.")
                 .details(json!({ "error_code": code }))
         }
-        Dialect::Gemini => {
+        Vendor::Google => {
             Complaint::new(429, "You exceeded your current quota, please check your plan.")
                 .details(json!([quota_failure("GenerateRequestsPerDayPerProjectPerModel")]))
         }
@@ -97,22 +106,22 @@ fn openai_quota(variant: &str) -> Complaint {
 }
 
 pub(super) fn credential(scene: &Scene<'_>) -> Reply {
-    let complaint = match (scene.call.variant, scene.ask.dialect) {
-        ("403", Dialect::OpenAi) => {
+    let complaint = match (scene.call.variant, scene.ask.vendor) {
+        ("403", Vendor::OpenAi) => {
             Complaint::new(403, "Country, region, or territory not supported")
                 .kind("request_forbidden")
                 .code("unsupported_country_region_territory")
         }
+        ("403", Vendor::Aws) => {
+            Complaint::new(403, "You don't have access to the model with the specified model ID.")
+        }
         ("403", _) => {
             Complaint::new(403, "Your key does not have permission to use this resource.")
         }
-        (_, Dialect::OpenAi) => {
-            Complaint::new(401, "Incorrect API key provided.").code("invalid_api_key")
-        }
-        (_, Dialect::Anthropic) => Complaint::new(401, "invalid x-api-key"),
-        (_, Dialect::Gemini) => {
+        (_, Vendor::Google) => {
             Complaint::new(401, "Request had invalid authentication credentials.")
         }
+        (_, vendor) => vendor.bad_key(),
     };
     refuse(scene, &complaint)
 }
@@ -130,16 +139,17 @@ pub(super) fn server_error(scene: &Scene<'_>) -> Reply {
 }
 
 pub(super) fn overloaded(scene: &Scene<'_>) -> Reply {
-    let usual = if scene.ask.dialect == Dialect::Anthropic { 529 } else { 503 };
+    let usual = if scene.ask.vendor == Vendor::Anthropic { 529 } else { 503 };
     let status = scene.call.variant.parse().unwrap_or(usual);
-    let complaint = match scene.ask.dialect {
-        Dialect::OpenAi => {
+    let complaint = match scene.ask.vendor {
+        Vendor::OpenAi | Vendor::Azure => {
             Complaint::new(status, "The server is overloaded.").code("server_is_overloaded")
         }
-        Dialect::Anthropic => Complaint::new(status, "Overloaded"),
-        Dialect::Gemini => {
+        Vendor::Anthropic => Complaint::new(status, "Overloaded"),
+        Vendor::Google => {
             Complaint::new(status, "The model is overloaded. Please try again later.")
         }
+        _ => Complaint::new(status, "The service is temporarily unavailable, please try again."),
     };
     refuse(scene, &complaint)
 }
@@ -151,22 +161,23 @@ pub(super) fn too_large(scene: &Scene<'_>) -> Reply {
 }
 
 pub(super) fn context_length(scene: &Scene<'_>) -> Reply {
-    let complaint = match scene.ask.dialect {
-        Dialect::OpenAi => Complaint::new(
-            400,
-            "This model's maximum context length is 8192 tokens. \
-             However, your messages resulted in 9001 tokens.",
-        )
-        .param("messages")
-        .code("context_length_exceeded"),
-        Dialect::Anthropic => {
-            Complaint::new(400, "prompt is too long: 209001 tokens > 200000 maximum")
+    let say = |message| Complaint::new(400, message);
+    let complaint = match scene.ask.vendor {
+        Vendor::OpenAi | Vendor::Azure => {
+            say("This model's maximum context length is 8192 tokens. \
+             However, your messages resulted in 9001 tokens.")
+            .param("messages")
+            .code("context_length_exceeded")
         }
-        Dialect::Gemini => Complaint::new(
-            400,
-            "The input token count (1200001) exceeds \
-             the maximum number of tokens allowed (1048576).",
-        ),
+        Vendor::Anthropic => say("prompt is too long: 209001 tokens > 200000 maximum"),
+        Vendor::Google => say("The input token count (1200001) exceeds \
+             the maximum number of tokens allowed (1048576)."),
+        Vendor::Aws => say("Input is too long for requested model."),
+        Vendor::Cohere => say("too many tokens: total number of tokens in the prompt \
+             cannot exceed 128000 - received 128101. Try using a shorter prompt, \
+             or enable prompt truncating."),
+        Vendor::Voyage => say("The example at index 0 in your batch has too many tokens \
+             and does not fit into the model's context window of 32000 tokens."),
     };
     refuse(scene, &complaint)
 }
@@ -184,18 +195,16 @@ pub(super) fn content_filter(scene: &Scene<'_>, reply: &mut Reply) {
         reply.billing = Billing::Usage;
         return;
     }
-    *reply = match (scene.call.variant, scene.ask.dialect) {
-        ("azure", _) => refuse(scene, &azure_filter()),
-        (_, Dialect::OpenAi) => refuse(
+    *reply = match (scene.call.variant, scene.ask.vendor) {
+        ("azure", _) | (_, Vendor::Azure) => refuse(scene, &azure_filter()),
+        (_, Vendor::OpenAi) => refuse(
             scene,
             &Complaint::new(400, "Your request was rejected as a result of our safety system.")
                 .kind("invalid_request_error")
                 .code("content_policy_violation"),
         ),
-        (_, Dialect::Anthropic) => {
-            refuse(scene, &Complaint::new(400, "Output blocked by content filtering policy"))
-        }
-        (_, Dialect::Gemini) => prompt_blocked(scene, reply.is_stream()),
+        (_, Vendor::Google) => prompt_blocked(scene, reply.is_stream()),
+        _ => refuse(scene, &Complaint::new(400, "Output blocked by content filtering policy")),
     };
 }
 
@@ -226,7 +235,7 @@ fn prompt_blocked(scene: &Scene<'_>, stream: bool) -> Reply {
     .to_string();
     let reply = if stream {
         let event = scene.ask.dialect.event("", &body);
-        Reply::events(vec![crate::reply::Step::noise(event)])
+        Reply::stream(EVENT_STREAM, vec![crate::reply::Step::noise(event)])
     } else {
         Reply::json(200, body)
     };

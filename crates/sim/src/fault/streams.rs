@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::{FaultCall, Scene};
 use crate::answer::{Manner, UsageManner};
 use crate::ask::Complaint;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, frames};
 use crate::reply::{Framing, Kind, Reply, Step};
 
 /// After so many tokens F25, F26 and F41 strike.
@@ -41,21 +41,22 @@ pub(super) fn error_event(scene: &Scene<'_>, reply: &mut Reply) {
     let status = u16::try_from(scene.call.count(500)).unwrap_or(500);
     let complaint =
         Complaint::new(status, "The server had an error while processing your request.");
-    let error = scene.ask.dialect.error(&complaint, scene.id).to_string();
     if !reply.is_stream() {
+        let error = scene.ask.vendor.error(&complaint, scene.id).to_string();
         *reply = Reply { billing: reply.billing, ..Reply::json(200, error) };
         return;
     }
     let after = if scene.call.variant == "after" { SOME_TOKENS } else { 0 };
-    let event = scene.ask.dialect.event("error", &error);
-    reply.end_after(after, Step::noise(event));
+    let place = reply.after_tokens(after);
+    reply.body.truncate(place);
+    reply.body.extend(scene.ask.dialect.error_events(&complaint, scene.ask, scene.id, place));
 }
 
 pub(super) fn bad_event(scene: &Scene<'_>, reply: &mut Reply) {
     if !reply.is_stream() {
         return;
     }
-    let event = scene.ask.dialect.event("content_block_delta", r#"{"choices":[{"delta":{"conte"#);
+    let event = scene.ask.dialect.broken_event();
     reply.insert(reply.after_tokens(SOME_TOKENS), vec![Step::noise(event)]);
 }
 
@@ -91,7 +92,11 @@ pub(super) fn long_line(scene: &Scene<'_>, reply: &mut Reply) {
     reply.framing = Framing::Chunked;
     let at = if after == 0 { reply.first_token() } else { reply.after_tokens(after) };
     reply.body.truncate(at);
-    reply.body.push(Step::noise(Bytes::from_static(b"data: {\"long\":\"")));
+    reply.body.push(Step::noise(if scene.ask.dialect.is_binary() {
+        frames::prelude(0, FILLER.len() * usize::try_from(times).unwrap_or(0)).freeze()
+    } else {
+        Bytes::from_static(b"data: {\"long\":\"")
+    }));
     let bytes = Bytes::from_static(FILLER);
     reply.body.push(Step::Repeat { bytes, times, tokens: 0, every: Duration::ZERO });
     reply.body.push(Step::noise(Bytes::from_static(b"\"}\n\n")));
@@ -99,7 +104,7 @@ pub(super) fn long_line(scene: &Scene<'_>, reply: &mut Reply) {
 
 /// Writes each event in another legal way of the WHATWG text, six ways in turn.
 pub(super) fn peculiar(scene: &Scene<'_>, reply: &mut Reply) {
-    if !reply.is_stream() {
+    if !reply.is_stream() || scene.ask.dialect.is_binary() {
         return;
     }
     let mut turn = 0;
@@ -119,7 +124,7 @@ fn rewrite(event: &[u8], turn: usize, dialect: Dialect) -> Bytes {
     let data = text.lines().find_map(|line| line.strip_prefix("data: "));
     let Some(data) = data else { return Bytes::copy_from_slice(event) };
     let name = text.lines().find_map(|line| line.strip_prefix("event: "));
-    let name = name.or((dialect != Dialect::Anthropic && turn % 6 == 3).then_some("message"));
+    let name = name.or((!dialect.names_events() && turn % 6 == 3).then_some("message"));
     let (end, colon) = match turn % 6 {
         0 => ("\r\n", ": "),
         1 => ("\r", ": "),

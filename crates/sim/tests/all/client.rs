@@ -58,14 +58,48 @@ impl Seen {
         text.lines().filter_map(|line| line.strip_prefix("data: ")).map(str::to_owned).collect()
     }
 
+    /// The payloads of a stream's events or frames.
     pub(crate) fn events(&self) -> Vec<Value> {
+        if self.header("content-type") == Some("application/vnd.amazon.eventstream") {
+            return self.frames().into_iter().map(|frame| frame.1).collect();
+        }
         self.data().iter().filter_map(|data| serde_json::from_str(data).ok()).collect()
+    }
+
+    /// The frames of a binary stream up to the first bad one: kind and payload.
+    pub(crate) fn frames(&self) -> Vec<(String, Value)> {
+        let mut rest = self.body.as_slice();
+        let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+        let mut frames = Vec::new();
+        while rest.len() >= 16 {
+            let length = number(&rest[..4]) as usize;
+            let Some(frame) = rest.get(..length) else { break };
+            let mut crc = flate2::Crc::new();
+            crc.update(&frame[..length - 4]);
+            if crc.sum() != number(&frame[length - 4..]) {
+                break;
+            }
+            let headers = &frame[12..12 + number(&frame[4..8]) as usize];
+            let payload = &frame[12 + headers.len()..length - 4];
+            let first = &headers[1 + usize::from(headers[0]) + 3..];
+            let kind: Vec<u8> = first.iter().copied().take_while(|byte| *byte > 31).collect();
+            let payload = serde_json::from_slice(payload).unwrap();
+            frames.push((String::from_utf8(kind).unwrap(), payload));
+            rest = &rest[length..];
+        }
+        frames
     }
 
     /// The text of an answer of any dialect, streamed or not.
     pub(crate) fn text(&self) -> String {
-        let pieces = if self.is_sse() { self.events() } else { vec![self.json()] };
+        let streamed = self.header("transfer-encoding").is_some();
+        let pieces = if streamed { self.events() } else { vec![self.json()] };
         let places = [
+            "/choices/0/text",
+            "/output/0/content/0/text",
+            "/output/message/content/0/text",
+            "/message/content/0/text",
+            "/delta/message/content/text",
             "/choices/0/delta/content",
             "/choices/0/message/content",
             "/delta/text",
@@ -73,6 +107,9 @@ impl Seen {
             "/candidates/0/content/parts/0/text",
         ];
         let find = |value: &Value| {
+            if value["type"] == "response.output_text.delta" {
+                return value["delta"].as_str().map(str::to_owned);
+            }
             places.iter().find_map(|at| value.pointer(at)?.as_str().map(str::to_owned))
         };
         pieces.iter().filter_map(find).collect()
@@ -103,29 +140,45 @@ pub(crate) fn provider_with(change: impl FnOnce(&mut ProviderSettings)) -> Provi
 
 /// A plain question in a dialect.
 pub(crate) fn question(dialect: Dialect, model: &str, stream: bool) -> Value {
-    let text = "What does a weighbridge do?";
+    ask(dialect, model, stream, "What does a weighbridge do?")
+}
+
+/// A question in a dialect.
+pub(crate) fn ask(dialect: Dialect, model: &str, stream: bool, text: &str) -> Value {
+    let messages = json!([{ "role": "user", "content": text }]);
     match dialect {
         Dialect::OpenAi => {
-            let mut body =
-                json!({ "model": model, "messages": [{ "role": "user", "content": text }] });
+            let mut body = json!({ "model": model, "messages": messages });
             if stream {
                 body["stream"] = true.into();
                 body["stream_options"] = json!({ "include_usage": true });
             }
             body
         }
+        Dialect::Responses => json!({ "model": model, "stream": stream, "input": messages }),
+        Dialect::Completions => json!({ "model": model, "stream": stream, "prompt": text,
+            "stream_options": { "include_usage": true } }),
         Dialect::Anthropic => json!({ "model": model, "max_tokens": 1_000, "stream": stream,
-            "messages": [{ "role": "user", "content": text }] }),
+            "messages": messages }),
         Dialect::Gemini => json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] }),
+        Dialect::Bedrock => {
+            json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] })
+        }
+        Dialect::Cohere => json!({ "model": model, "stream": stream, "messages": messages }),
     }
 }
 
 pub(crate) fn path(dialect: Dialect, model: &str, stream: bool) -> String {
     match (dialect, stream) {
         (Dialect::OpenAi, _) => "/v1/chat/completions".to_owned(),
+        (Dialect::Responses, _) => "/v1/responses".to_owned(),
+        (Dialect::Completions, _) => "/v1/completions".to_owned(),
         (Dialect::Anthropic, _) => "/v1/messages".to_owned(),
         (Dialect::Gemini, false) => format!("/v1beta/models/{model}:generateContent"),
         (Dialect::Gemini, true) => format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
+        (Dialect::Bedrock, false) => format!("/model/{model}/converse"),
+        (Dialect::Bedrock, true) => format!("/model/{model}/converse-stream"),
+        (Dialect::Cohere, _) => "/v2/chat".to_owned(),
     }
 }
 
@@ -140,9 +193,9 @@ pub(crate) fn request(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 
 pub(crate) fn key_header(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::OpenAi => "authorization: Bearer sk-0123456789\r\n",
         Dialect::Anthropic => "x-api-key: sk-0123456789\r\n",
         Dialect::Gemini => "x-goog-api-key: sk-0123456789\r\n",
+        _ => "authorization: Bearer sk-0123456789\r\n",
     }
 }
 

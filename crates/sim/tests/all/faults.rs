@@ -10,8 +10,6 @@ use crate::client::{
     End, asked, exchange, key_header, plain, provider, question, request, send, sim, stream,
 };
 
-const ALL: [Dialect; 3] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini];
-
 /// Rows that would send many megabytes are played small here.
 fn small(id: &str) -> &'static str {
     match id {
@@ -24,7 +22,7 @@ fn small(id: &str) -> &'static str {
 async fn every_row_ends_is_journaled_and_is_billed_in_every_dialect() {
     for fault in FAULTS.iter().filter(|fault| !fault.is_listener()) {
         for variant in [""].iter().chain(fault.variants) {
-            for (dialect, streamed) in ALL.iter().flat_map(|d| [(*d, true), (*d, false)]) {
+            for (dialect, streamed) in Dialect::ALL.iter().flat_map(|d| [(*d, true), (*d, false)]) {
                 let dash = if variant.is_empty() { "" } else { "-" };
                 let call = format!("{}{dash}{variant}{}", fault.id, small(fault.id));
                 let provider = provider();
@@ -83,7 +81,7 @@ async fn f09_sends_a_byte_a_second_and_f10_only_a_head() {
 
 #[tokio::test(start_paused = true)]
 async fn f13_to_f15_limit_rates_with_and_without_a_time() {
-    for dialect in ALL {
+    for dialect in Dialect::ALL {
         let status = |fault: &str| asked(dialect, &format!("m-fault-{fault}"), true);
         let seen = send(&provider(), &status("f13")).await;
         assert_eq!((seen.status, seen.header("retry-after")), (429, Some("7")));

@@ -13,13 +13,21 @@ async fn the_bill_is_the_reported_usage_times_the_models_price() {
         ..Default::default()
     };
     let provider = provider_with(|settings| settings.models.push(row));
-    for dialect in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini] {
+    for dialect in Dialect::ALL {
         let seen = send(&provider, &asked(dialect, "dear", false)).await.json();
         let places: &[&str] = match dialect {
-            Dialect::OpenAi => &["/usage/prompt_tokens", "/usage/completion_tokens"],
-            Dialect::Anthropic => &["/usage/input_tokens", "/usage/output_tokens"],
+            Dialect::OpenAi | Dialect::Completions => {
+                &["/usage/prompt_tokens", "/usage/completion_tokens"]
+            }
+            Dialect::Anthropic | Dialect::Responses => {
+                &["/usage/input_tokens", "/usage/output_tokens"]
+            }
             Dialect::Gemini => {
                 &["/usageMetadata/promptTokenCount", "/usageMetadata/candidatesTokenCount"]
+            }
+            Dialect::Bedrock => &["/usage/inputTokens", "/usage/outputTokens"],
+            Dialect::Cohere => {
+                &["/usage/billed_units/input_tokens", "/usage/billed_units/output_tokens"]
             }
         };
         let told = |at: usize| seen.pointer(places[at]).and_then(Value::as_i64).unwrap();
