@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::dialect::{Dialect, Quirks};
 use crate::peek::ChatPeek;
 
 /// A range of the body and what stands there instead. An empty range inserts.
@@ -40,6 +41,42 @@ pub fn splice(body: &Bytes, edits: &mut [Edit]) -> Vec<Bytes> {
     pieces
 }
 
+/// The dialects in which usage at the end of a stream must be asked for.
+static WITH_STREAM_OPTIONS: &[&str] = &["openai_chat", "openai_completions"];
+
+/// A client's request as an upstream of the same dialect wants it, in pieces: it names `model`, asks
+/// for a stream or not, and for usage where that must be asked for. `peek` describes `body`.
+#[must_use]
+pub fn same_dialect(
+    dialect: &Dialect,
+    quirks: &Quirks,
+    body: &Bytes,
+    peek: &ChatPeek,
+    model: &str,
+    stream: bool,
+    include_usage: bool,
+) -> Vec<Bytes> {
+    if !dialect.model_in_body {
+        return vec![body.clone()];
+    }
+    let asked = WITH_STREAM_OPTIONS.contains(&dialect.id) && !quirks.no_stream_options;
+    let streams = peek.stream.as_ref().is_some_and(|stream| stream.value);
+    let version = quirks.anthropic_version.as_deref().map(|text| ("anthropic_version", text));
+    // Options of a stream are refused without one, and by some hosts always.
+    let no_options = WITH_STREAM_OPTIONS.contains(&dialect.id) && !(asked && stream);
+    let gone = [("model", quirks.no_model), ("stream_options", no_options)];
+    let gone: Vec<&str> = gone.iter().filter(|(_, gone)| *gone).map(|(name, _)| *name).collect();
+    let patches = ChatPatches {
+        model: Some(model).filter(|_| !quirks.no_model),
+        stream: (streams != stream).then_some(stream),
+        include_usage: stream && include_usage && asked,
+        texts: version.as_slice(),
+        remove: &gone,
+        ..ChatPatches::default()
+    };
+    splice(body, &mut patches.edits(peek))
+}
+
 /// What a gateway changes in a chat request that goes on in its own dialect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChatPatches<'a> {
@@ -52,6 +89,8 @@ pub struct ChatPatches<'a> {
     /// The bound on output tokens and the field to put it in. The other such field is not touched:
     /// name it in `remove` if it must go.
     pub max_tokens: Option<(&'a str, u64)>,
+    /// Other fields to set, and the texts they get.
+    pub texts: &'a [(&'a str, &'a str)],
     /// Top-level fields to leave out. A field that is also set above is set.
     pub remove: &'a [&'a str],
 }
@@ -72,6 +111,9 @@ impl ChatPatches<'_> {
         }
         if let Some((field, bound)) = self.max_tokens {
             plan.set(field, false, || bound.to_string());
+        }
+        for (field, text) in self.texts {
+            plan.set(field, false, || quoted(text));
         }
         if self.include_usage {
             plan.include_usage();

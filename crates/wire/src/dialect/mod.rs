@@ -122,6 +122,10 @@ pub struct Quirks {
     pub schema_as_tool: bool,
     /// Refuses `parallel_tool_calls`.
     pub no_parallel_tool_calls: bool,
+    /// The body must not name the model, because the path does (Anthropic's models on Vertex).
+    pub no_model: bool,
+    /// What the body's field `anthropic_version` must say (Anthropic's models on Vertex).
+    pub anthropic_version: Option<String>,
 }
 
 /// Policy for `reasoning_content` on assistant turns.

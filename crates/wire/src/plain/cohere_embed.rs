@@ -99,7 +99,7 @@ fn encode_ask(ask: &Ask, model: &str, _: &Quirks) -> Result<PlainEncoded, Decode
     let word = known.or(embed.purpose.as_deref().filter(|_| own));
     dropped.add_if(embed.purpose.is_some() && word.is_none(), "input_type");
     dropped.add_if(ask.user.is_some(), "user");
-    put(&mut body, "input_type", Some(word.unwrap_or(usual)));
+    put(&mut body, "input_type", word.or(Some(usual).filter(|_| !own)));
     let (name, list) = written_inputs(&embed.inputs)?;
     put(&mut body, name, Some(list));
     put(&mut body, "output_dimension", embed.dimensions);

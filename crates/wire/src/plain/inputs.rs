@@ -111,16 +111,14 @@ pub(super) fn write(inputs: &[Input], single: bool, pictures: bool) -> Result<Va
     }
 }
 
-/// The texts, where a provider takes nothing else.
-pub(super) fn texts(inputs: &[Input]) -> Result<Vec<&str>, DecodeError> {
-    let numbered = inputs.iter().enumerate();
-    let texts = numbered.map(|(at, input)| match input {
-        Input::Text(text) => Ok(text.as_str()),
+/// Checks that all are texts, where a provider takes nothing else.
+pub(super) fn texts(inputs: &[Input]) -> Result<(), DecodeError> {
+    inputs.iter().enumerate().try_for_each(|(at, input)| match input {
+        Input::Text(_) => Ok(()),
         Input::Tokens(_) => inexpressible(at, "a list of token ids"),
         Input::Image(_) => inexpressible(at, "a picture"),
         Input::Parts(_) => inexpressible(at, "made of several pieces"),
-    });
-    texts.collect()
+    })
 }
 
 fn written_parts(parts: &[Input]) -> Result<Value, DecodeError> {

@@ -67,7 +67,7 @@ fn encode_ask(ask: &Ask, model: &str, _: &Quirks) -> Result<PlainEncoded, Decode
     let mut dropped = foreign(ask, ID);
     let mut body = Map::new();
     put(&mut body, "model", Some(model));
-    put(&mut body, "input", Some(inputs::write(&embed.inputs, embed.single, false)?));
+    put(&mut body, "input", Some(inputs::write(&embed.inputs, embed.single, own)?));
     put(&mut body, "encoding_format", embed.base64.then_some("base64"));
     put(&mut body, "dimensions", embed.dimensions);
     put(&mut body, "user", ask.user.as_deref());

@@ -48,23 +48,17 @@ fn decode_ask(body: &[u8], path_model: Option<&str>) -> Result<Ask, DecodeError>
     Ok(ask)
 }
 
-/// Numbers are always asked for as base64 where the client wants that: it is Voyage's only other
-/// format.
+/// Another dialect's inputs must be texts; Voyage's own clients know what the model takes.
 fn encode_ask(ask: &Ask, model: &str, _: &Quirks) -> Result<PlainEncoded, DecodeError> {
     let What::Embed(embed) = &ask.what else { return other_kind() };
     let mut dropped = foreign(ask, ID);
     let mut body = Map::new();
     put(&mut body, "model", Some(model));
-    let single = embed.single && embed.inputs.len() == 1;
-    let mut texts = inputs::texts(&embed.inputs)?;
-    match texts.pop() {
-        Some(only) if single => put(&mut body, "input", Some(only)),
-        last => {
-            texts.extend(last);
-            put(&mut body, "input", Some(texts));
-        }
-    }
     let own = ask.origin == ID;
+    if !own {
+        inputs::texts(&embed.inputs)?;
+    }
+    put(&mut body, "input", Some(inputs::write(&embed.inputs, embed.single, own)?));
     let purpose = embed.purpose.as_deref();
     let word = purpose.and_then(purpose::voyage).or(purpose.filter(|_| own));
     dropped.add_if(purpose.is_some() && word.is_none(), "input_type");

@@ -23,6 +23,8 @@ mod openai_recorded;
 #[cfg(test)]
 mod peek;
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod samples;

@@ -46,6 +46,116 @@ fn features_that_change_the_plan_are_seen() {
     assert!(!peek(r#"{"modalities":["text"],"audio":null}"#).audio);
 }
 
+type Look = fn(&[u8]) -> Result<ChatPeek, PeekError>;
+
+/// A request of each dialect that says the same: at most 9 tokens for 2 alternatives with a tool
+/// and a schema, and what in it the model reads.
+static SAME: &[(Look, &str, &[&str])] = &[
+    (
+        wire::peek::responses,
+        r#"{"model":"m","input":[1,2],"instructions":"be","stream":true,"max_output_tokens":9,
+            "tools":[{}],"text":{"format":{"type":"json_schema"},"verbosity":"low"},
+            "user":"u","metadata":{"feature":"f"}}"#,
+        &["[1,2]", "\"be\"", "[{}]", r#"{"type":"json_schema"}"#],
+    ),
+    (
+        wire::peek::anthropic,
+        r#"{"model":"m","messages":[1,2],"system":"be","stream":true,"max_tokens":9,"tools":[{}],
+            "output_config":{"effort":"low","format":{"type":"json_schema"}},
+            "metadata":{"user_id":"u","feature":"f"}}"#,
+        &["[1,2]", "\"be\"", "[{}]", r#"{"type":"json_schema"}"#],
+    ),
+    (
+        wire::peek::gemini,
+        r#"{"contents":[1,2],"systemInstruction":{"parts":1},"tools":[{}],"generationConfig":
+            {"maxOutputTokens":9,"candidateCount":2,"responseMimeType":"application/json",
+            "responseSchema":{}},"labels":{"feature":"f"}}"#,
+        &["[1,2]", r#"{"parts":1}"#, "[{}]", "{}"],
+    ),
+    (
+        wire::peek::gemini,
+        r#"{"contents":[1,2],"system_instruction":{"parts":1},"tools":[{}],"generation_config":
+            {"max_output_tokens":9,"candidate_count":2,"response_json_schema":{}},
+            "labels":{"feature":"f"}}"#,
+        &["[1,2]", r#"{"parts":1}"#, "[{}]", "{}"],
+    ),
+    (
+        wire::peek::bedrock,
+        r#"{"messages":[1,2],"system":[{"text":"be"}],"inferenceConfig":{"maxTokens":9},
+            "toolConfig":{"tools":[{}]},"outputConfig":{"textFormat":{"type":"json_schema"}},
+            "requestMetadata":{"feature":"f"}}"#,
+        &["[1,2]", r#"[{"text":"be"}]"#, "[{}]", r#"{"type":"json_schema"}"#],
+    ),
+    (
+        wire::peek::cohere,
+        r#"{"model":"m","messages":[1,2],"stream":true,"max_tokens":9,"tools":[{}],
+            "documents":["be"],"response_format":{"type":"json_object"}}"#,
+        &["[1,2]", r#"["be"]"#, "[{}]", r#"{"type":"json_object"}"#],
+    ),
+];
+
+#[test]
+fn every_dialect_is_looked_at_in_its_own_words() {
+    for (look, body, read) in SAME {
+        let peek = look(body.as_bytes()).unwrap();
+        assert_eq!(peek.max_tokens.as_ref().map(|bound| bound.value), Some(9), "{body}");
+        assert_eq!(peek.messages.as_ref().map(|list| list.count), Some(2), "{body}");
+        assert!(peek.has_tools && peek.structured && !peek.audio, "{body}");
+        assert_eq!(peek.prompt_bytes, read.iter().map(|text| text.len()).sum::<usize>(), "{body}");
+        assert_eq!(peek.feature.as_deref(), body.contains("feature").then_some("f"), "{body}");
+        assert_eq!(peek.n, body.contains("andidate").then_some(2), "{body}");
+        let user = peek.user.clone().map(|at| &body[at]);
+        assert_eq!(user, body.contains("user").then_some("\"u\""), "{body}");
+        let stream = peek.stream.as_ref().map(|stream| stream.value);
+        assert_eq!(stream, body.contains("stream").then_some(true), "{body}");
+    }
+}
+
+#[test]
+fn plain_words_of_every_dialect_ask_for_nothing() {
+    for (look, body) in [
+        (wire::peek::responses as Look, r#"{"input":"a","text":{"format":{"type":"text"}}}"#),
+        (
+            wire::peek::gemini,
+            r#"{"generationConfig":{"responseMimeType":"text/plain"},"tools":[]}"#,
+        ),
+        (
+            wire::peek::gemini,
+            r#"{"generationConfig":{"responseSchema":null,"candidateCount":null}}"#,
+        ),
+        (
+            wire::peek::anthropic,
+            r#"{"output_config":{"effort":"low"},"metadata":{"user_id":null}}"#,
+        ),
+        (wire::peek::bedrock, r#"{"inferenceConfig":7,"toolConfig":{"tools":[]}}"#),
+    ] {
+        let peek = look(body.as_bytes()).unwrap();
+        assert!(!peek.has_tools && !peek.structured && !peek.audio, "{body}");
+        assert_eq!((peek.n, &peek.max_tokens, &peek.user), (None, &None, &None), "{body}");
+    }
+    let audio = r#"{"generationConfig":{"responseModalities":["TEXT","AUDIO"]}}"#;
+    assert!(wire::peek::gemini(audio.as_bytes()).unwrap().audio);
+}
+
+#[test]
+fn completions_count_what_is_made_for_every_prompt() {
+    let n = |body: &str| wire::peek::completions(body.as_bytes()).unwrap().n;
+    assert_eq!(n(r#"{"prompt":"a"}"#), None);
+    assert_eq!(n(r#"{"prompt":"a","n":2,"best_of":5}"#), Some(5));
+    assert_eq!(n(r#"{"prompt":["a","b"]}"#), Some(2));
+    assert_eq!(n(r#"{"prompt":[["a"],["b"]],"n":3}"#), Some(6));
+    assert_eq!(n(r#"{"prompt":[1,2,3],"n":3}"#), Some(3));
+}
+
+#[test]
+fn plain_calls_are_looked_at_whatever_they_are_for() {
+    let peek = |body: &str| wire::peek::plain(body.as_bytes()).unwrap();
+    let embed = peek(r#"{"model":"m","input":["a","b"],"user":"u","encoding_format":"base64"}"#);
+    assert_eq!((embed.prompt_bytes, embed.model.unwrap().value.as_str()), (9, "m"));
+    assert_eq!(peek(r#"{"query":"q","documents":["a"]}"#).prompt_bytes, 8);
+    assert_eq!(peek(r#"{"requests":[{}]}"#).prompt_bytes, 4);
+}
+
 #[test]
 fn null_means_absent_but_keeps_its_place() {
     let peek = peek(r#"{"stream":null,"max_tokens":null,"n":null,"stream_options":null}"#);

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use wire::dialect::Quirks;
 use wire::peek::chat;
-use wire::splice::{ChatPatches, Edit, splice};
+use wire::splice::{ChatPatches, Edit, same_dialect, splice};
 
 fn patched(body: &str, patches: &ChatPatches<'_>) -> String {
     let body = Bytes::copy_from_slice(body.as_bytes());
@@ -19,6 +20,7 @@ fn values_are_replaced_where_they_stand() {
         stream: Some(true),
         include_usage: true,
         max_tokens: Some(("max_tokens", 9)),
+        texts: &[],
         remove: &[],
     };
     let body =
@@ -87,6 +89,54 @@ fn edits_that_overlap_or_lie_outside_are_left_out() {
     assert_eq!(splice(&Bytes::from_static(b"abcde"), &mut edits).concat(), b"waxde");
 }
 
+fn same(id: &str, quirks: &Quirks, body: &str, stream: bool) -> String {
+    let dialect = wire::dialect::find(id).unwrap();
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    let peek = (dialect.peek)(&body).unwrap();
+    let pieces = same_dialect(dialect, quirks, &body, &peek, "up", stream, true);
+    String::from_utf8(pieces.concat()).unwrap()
+}
+
+#[test]
+fn a_request_in_the_same_dialect_changes_only_where_the_dialect_asks_for_it() {
+    let none = Quirks::default();
+    for (id, before, stream, after) in [
+        ("openai_chat", r#"{"model":"m"}"#, false, r#"{"model":"up"}"#),
+        (
+            "openai_chat",
+            r#"{"model":"m"}"#,
+            true,
+            r#"{"stream":true,"stream_options":{"include_usage":true},"model":"up"}"#,
+        ),
+        (
+            "openai_chat",
+            r#"{"model":"m","stream":true,"stream_options":{"x":1}}"#,
+            false,
+            r#"{"model":"up","stream":false}"#,
+        ),
+        ("anthropic_messages", r#"{"model":"m"}"#, true, r#"{"stream":true,"model":"up"}"#),
+        ("gemini", r#"{"contents":[]}"#, true, r#"{"contents":[]}"#),
+    ] {
+        assert_eq!(same(id, &none, before, stream), after, "{id}");
+    }
+}
+
+#[test]
+fn quirks_of_the_upstream_are_kept_in_a_spliced_body() {
+    let vertex = Quirks {
+        no_model: true,
+        anthropic_version: Some("vertex-2023-10-16".to_owned()),
+        ..Quirks::default()
+    };
+    assert_eq!(
+        same("anthropic_messages", &vertex, r#"{"model":"m","max_tokens":9}"#, false),
+        r#"{"anthropic_version":"vertex-2023-10-16","max_tokens":9}"#
+    );
+    let plain = Quirks { no_stream_options: true, ..Quirks::default() };
+    let body = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#;
+    assert_eq!(same("openai_chat", &plain, body, true), r#"{"model":"up","stream":true}"#);
+}
+
 fn body() -> impl Strategy<Value = (Map<String, Value>, bool)> {
     let scalar = prop_oneof![
         Just(json!(null)),
@@ -144,6 +194,7 @@ proptest! {
             stream,
             include_usage,
             max_tokens: bound.map(|bound| ("max_tokens", bound)),
+            texts: &[],
             remove: &remove,
         };
         let out = patched(&text.unwrap(), &patches);

@@ -18,7 +18,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Encoded {
     let mut dropped = Dropped::of(request, ID, UNKNOWN);
     let mut body = Map::new();
     let bound = request.max_tokens.unwrap_or(target.default_max_tokens);
-    put(&mut body, "model", Some(target.model));
+    put(&mut body, "anthropic_version", target.quirks.anthropic_version.as_deref());
+    put(&mut body, "model", Some(target.model).filter(|_| !target.quirks.no_model));
     put(&mut body, "max_tokens", Some(bound));
     let conversation = turns::arrange(request, target.prefill);
     put(&mut body, "system", conversation.system);
