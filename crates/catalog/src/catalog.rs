@@ -19,6 +19,7 @@ use std::sync::{Arc, LazyLock};
 const EMBEDDED: &[&str] = &[
     include_str!("../data/providers.toml"),
     include_str!("../data/models.toml"),
+    include_str!("../data/facts.toml"),
     include_str!("../data/counting.toml"),
 ];
 
@@ -128,6 +129,8 @@ struct Build {
     catalog: Catalog,
     tokenizers: HashMap<String, Encoding>,
     images: HashMap<String, ImageRule>,
+    /// The lines of the models' rows.
+    lines: Vec<Option<usize>>,
     problems: Vec<Problem>,
 }
 
@@ -161,10 +164,23 @@ impl Build {
         let Some(model) = self.noted(row, read) else { return };
         let place = self.catalog.models.len();
         let names = self.catalog.model_by_name.entry(model.provider.clone()).or_default();
-        let taken = model.names().find(|name| names.insert((*name).to_owned(), place).is_some());
-        let taken = taken.map(|name| Err(format!("the name `{name}` is taken by another row")));
-        self.noted(row, taken.unwrap_or(Ok(())));
+        let taken = model.names().find_map(|name| {
+            let other = names.insert(name.to_owned(), place)?;
+            Some((name.to_owned(), other))
+        });
+        self.lines.push(row.line);
         self.catalog.models.push(model);
+        if let Some((name, other)) = taken {
+            self.clash(row, &name, other);
+        }
+    }
+
+    /// Two rows of one name. Either may be the overlay's, whose line helps.
+    fn clash(&mut self, row: &Row, name: &str, other: usize) {
+        let line = row.line.or_else(|| self.lines.get(other).copied().flatten());
+        let of = self.catalog.models.get(other).map(|model| model.id.as_str()).unwrap_or_default();
+        let problem = format!("the name `{name}` is taken by `{of}`");
+        self.problems.push(Problem { line, row: key(&row.fields), problem });
     }
 
     fn read_model(&self, row: &Row) -> Result<Model, String> {

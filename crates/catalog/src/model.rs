@@ -21,11 +21,13 @@ pub struct Model {
     pub id: String,
     /// What it is asked for.
     pub kind: Kind,
+    /// The dialect that alone serves it, where its provider's others do not.
+    pub only: Option<String>,
     /// Further names that the provider knows; sent as asked.
     pub aliases: Vec<String>,
     /// Names that only this catalog knows; `id` is sent instead.
     pub nicknames: Vec<String>,
-    /// Input tokens it takes at most.
+    /// Input tokens it takes at most; 0 where nobody says, as of models of pictures and sound.
     pub context: u64,
     /// Output tokens it gives at most, reasoning included; 0 where answers are not made of tokens.
     pub max_output: u64,
@@ -105,6 +107,7 @@ impl Model {
             provider: provider.to_owned(),
             id: id.to_owned(),
             kind: Kind::Chat,
+            only: None,
             aliases: Vec::new(),
             nicknames: Vec::new(),
             context: USUAL_CONTEXT,

@@ -169,10 +169,12 @@ pub(crate) struct ModelRow {
     id: String,
     #[serde(default)]
     kind: Kind,
+    only: Option<String>,
     #[serde(default)]
     aliases: Vec<String>,
     #[serde(default)]
     nicknames: Vec<String>,
+    #[serde(default)]
     context: u64,
     #[serde(default)]
     max_output: u64,
@@ -209,7 +211,8 @@ impl ModelRow {
         image: Option<ImageRule>,
         provider_quirks: &QuirkSet,
     ) -> Result<Model, String> {
-        if self.context == 0 || (self.kind.writes() && self.max_output == 0) {
+        let reads = !matches!(self.kind, Kind::Image | Kind::Speech | Kind::Transcription);
+        if (reads && self.context == 0) || (self.kind.writes() && self.max_output == 0) {
             return Err("context and max_output must be at least 1".to_owned());
         }
         if self.kind.writes() && self.output.is_none() {
@@ -221,6 +224,7 @@ impl ModelRow {
             provider: self.provider,
             id: self.id,
             kind: self.kind,
+            only: self.only,
             aliases: self.aliases,
             nicknames: self.nicknames,
             context: self.context,

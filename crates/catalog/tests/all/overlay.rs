@@ -95,8 +95,10 @@ fn all_problems_are_reported_at_once_by_row() {
         .unwrap_err()
         .problems;
     let rows: Vec<&str> = problems.iter().map(|problem| problem.row.as_str()).collect();
-    let wrong = ["slash", "openai/gpt-4o", "openai/gpt-4", "openai/o1", "openai/o3", "nowhere/m"];
+    let wrong =
+        ["slash", "openai/gpt-4o", "openai/gpt-4o-mini", "openai/o1", "openai/o3", "nowhere/m"];
     assert_eq!(rows, wrong);
+    assert!(problems.iter().all(|problem| problem.line.is_some()));
 }
 
 #[test]
