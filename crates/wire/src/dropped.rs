@@ -4,6 +4,7 @@
 //! extras are found by a table.
 
 use crate::hub::{Format, Request};
+use serde_json::Value;
 
 /// Collects names of dropped fields, each once.
 #[derive(Debug, Default)]
@@ -20,9 +21,10 @@ impl Dropped {
             }
         }
         if request.origin != dialect {
-            FOREIGN.iter().filter(|name| request.extra.contains_key(**name)).for_each(|name| {
-                dropped.add(name);
-            });
+            let extra = Value::Object(request.extra.clone());
+            for (place, name) in FOREIGN {
+                dropped.add_if(extra.pointer(place).is_some_and(is_wish), name);
+            }
         }
         dropped
     }
@@ -62,13 +64,50 @@ static HUB_FIELDS: &[(&str, IsSet)] = &[
     ("user", |request| request.user.is_some()),
 ];
 
-/// Wishes that shape the answer and that only OpenAI's dialects know.
-static FOREIGN: &[&str] = &[
-    "logit_bias",
-    "modalities",
-    "audio",
-    "prediction",
-    "verbosity",
-    "web_search_options",
-    "moderation",
+/// Wishes that shape the answer and that only some dialects know: where they stand among the
+/// extras of their own, and the name they are told by (OpenAI's, where it has one).
+static FOREIGN: &[(&str, &str)] = &[
+    ("/logit_bias", "logit_bias"),
+    ("/modalities", "modalities"),
+    ("/audio", "audio"),
+    ("/prediction", "prediction"),
+    ("/verbosity", "verbosity"),
+    ("/text/verbosity", "verbosity"),
+    ("/web_search_options", "web_search_options"),
+    ("/moderation", "moderation"),
+    ("/previous_response_id", "previous_response_id"),
+    ("/conversation", "conversation"),
+    ("/background", "background"),
+    ("/prompt", "prompt"),
+    ("/truncation", "truncation"),
+    ("/max_tool_calls", "max_tool_calls"),
+    ("/context_management", "context_management"),
+    ("/container", "container"),
+    ("/mcp_servers", "mcp_servers"),
+    ("/cachedContent", "cached_content"),
+    ("/cached_content", "cached_content"),
+    ("/safetySettings", "safety_settings"),
+    ("/safety_settings", "safety_settings"),
+    ("/generationConfig/responseModalities", "modalities"),
+    ("/generationConfig/speechConfig", "audio"),
+    ("/generationConfig/mediaResolution", "media_resolution"),
+    ("/generationConfig/imageConfig", "image_config"),
+    ("/suffix", "suffix"),
+    ("/best_of", "best_of"),
+    ("/echo", "echo"),
 ];
+
+/// Values that ask for nothing but what happens anyway.
+static USUAL_WORDS: &[&str] = &["disabled", "text", "TEXT"];
+
+/// Whether a value asks for something.
+fn is_wish(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(wish) => *wish,
+        Value::Number(number) => number.as_u64() != Some(1),
+        Value::String(word) => !USUAL_WORDS.contains(&word.as_str()),
+        Value::Array(list) => list.iter().any(is_wish),
+        Value::Object(map) => !map.is_empty(),
+    }
+}

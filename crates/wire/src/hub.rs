@@ -61,6 +61,8 @@ pub struct Request {
     /// The dialect it was read from; it alone may write the `extra` maps in here back. Empty for
     /// none.
     pub origin: &'static str,
+    /// Whether [`Request::drop_seals`] was called: what was reasoned is another provider's.
+    pub unsealed: bool,
     /// What only the sender's dialect knows.
     pub extra: Extra,
 }
@@ -69,18 +71,40 @@ impl Request {
     /// Leaves out every provider's seal on reasoning and tool calls, and reasoning that only its
     /// provider can read: they are refused by every provider but the one that made them.
     pub fn drop_seals(&mut self) {
+        self.unsealed = true;
         for message in &mut self.messages {
-            message.parts.retain(|part| !matches!(part, Part::RedactedReasoning { .. }));
-            for part in &mut message.parts {
-                match part {
-                    Part::Reasoning { signature, .. } => *signature = None,
-                    Part::ToolCall(call) => call.signature = None,
-                    _ => {}
-                }
-            }
+            message.parts.iter_mut().for_each(Part::drop_seal);
+            message.parts.retain(|part| match part {
+                Part::RedactedReasoning { .. } => false,
+                Part::Reasoning { text, .. } => !text.is_empty(),
+                _ => true,
+            });
         }
     }
 }
+
+impl Part {
+    /// Leaves out the provider's seal, wherever this kind of part has it.
+    fn drop_seal(&mut self) {
+        match self {
+            Self::Reasoning { signature, .. } => *signature = None,
+            Self::ToolCall(call) => call.signature = None,
+            Self::Text { extra, .. }
+            | Self::Image { extra, .. }
+            | Self::File { extra, .. }
+            | Self::Audio { extra, .. } => {
+                extra.shift_remove(SEAL_FIELD);
+            }
+            Self::Other { value: Value::Object(map), .. } => {
+                map.shift_remove(SEAL_FIELD);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The field in which Gemini's parts carry their seal, where the hub leaves it in the extras.
+const SEAL_FIELD: &str = "thoughtSignature";
 
 /// Whose turn a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

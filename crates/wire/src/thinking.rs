@@ -51,7 +51,9 @@ pub(crate) fn plan(
     } else {
         by_budget(wish, own, bound)
     };
-    let blocked = target.prefill.is_some() || forced || (!own && in_foreign_loop(id, request));
+    let own_history = own && !request.unsealed;
+    let blocked =
+        target.prefill.is_some() || forced || (!own_history && in_foreign_loop(id, request));
     if plan.on && blocked {
         plan = Plan { effort: plan.effort, lost: true, ..Plan::default() };
     }

@@ -126,6 +126,8 @@ pub struct Quirks {
     pub no_model: bool,
     /// What the body's field `anthropic_version` must say (Anthropic's models on Vertex).
     pub anthropic_version: Option<String>,
+    /// Takes Anthropic's `cache_control` on content parts and tools, also in another dialect.
+    pub cache_control: bool,
 }
 
 /// Policy for `reasoning_content` on assistant turns.

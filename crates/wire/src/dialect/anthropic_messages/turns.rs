@@ -4,7 +4,7 @@
 //! all tool results of a turn come first in one user turn; the last turn, if it is the model's, must
 //! not end in white space.
 
-use super::writing::{Reader, Writing, plain_or_blocks};
+use super::writing::{Reader, Writing, mark_last, plain_or_blocks};
 use crate::hub::{Message, Request, Role};
 use crate::turns::{self, Turn};
 use serde_json::{Map, Value, json};
@@ -27,7 +27,11 @@ pub(super) fn arrange(request: &Request, prefill: Option<&str>) -> Conversation 
     let (leading, rest) = request.messages.split_at_checked(leading).unwrap_or_default();
     let mut system = writing.blocks(&request.system);
     for message in leading {
-        system.extend(writing.blocks(&message.parts));
+        let mut blocks = writing.blocks(&message.parts);
+        if !writing.own_extras {
+            mark_last(&mut blocks, &message.extra);
+        }
+        system.extend(blocks);
     }
     let mut turns = Vec::with_capacity(rest.len() + 1);
     for message in rest {
@@ -53,9 +57,8 @@ fn turn(message: &Message, writing: &mut Writing) -> Turn {
         fields.clone_from(&message.extra);
     }
     let mut blocks = writing.blocks(&message.parts);
-    let control = message.extra.get("cache_control").filter(|_| !writing.own_extras);
-    if let (Some(control), Some(Value::Object(last))) = (control, blocks.last_mut()) {
-        last.entry("cache_control").or_insert_with(|| control.clone());
+    if !writing.own_extras {
+        mark_last(&mut blocks, &message.extra);
     }
     Turn { role, blocks, fields }
 }

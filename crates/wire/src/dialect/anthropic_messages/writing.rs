@@ -152,9 +152,25 @@ impl Writing {
     pub(super) fn add_extra(&self, map: &mut Map<String, Value>, extra: &Extra) {
         if self.own_extras {
             merge(map, extra);
-        } else if let Some(control @ Value::Object(_)) = extra.get("cache_control") {
-            map.insert("cache_control".to_owned(), control.clone());
+        } else if let Some(control) = cache_control(extra) {
+            map.insert(CACHE_CONTROL.to_owned(), control.clone());
         }
+    }
+}
+
+const CACHE_CONTROL: &str = "cache_control";
+
+/// The mark of a cached prefix among another dialect's extras; on OpenAI's tools it may stand
+/// within the function.
+pub(super) fn cache_control(extra: &Extra) -> Option<&Value> {
+    let within = || extra.get("function")?.get(CACHE_CONTROL);
+    extra.get(CACHE_CONTROL).or_else(within).filter(|control| control.is_object())
+}
+
+/// Puts the mark of a whole foreign message onto its last block.
+pub(super) fn mark_last(blocks: &mut [Value], extra: &Extra) {
+    if let (Some(control), Some(Value::Object(last))) = (cache_control(extra), blocks.last_mut()) {
+        last.entry(CACHE_CONTROL).or_insert_with(|| control.clone());
     }
 }
 

@@ -111,18 +111,57 @@ fn file(mut fields: Fields) -> Result<Part, DecodeError> {
     Ok(Part::File { source, name, extra: fields.rest() })
 }
 
-/// Writes content: one plain text as a string, anything else as parts. `own`: the extras are
-/// this dialect's.
-pub(super) fn encode(parts: &[&Part], own: bool) -> Value {
+/// Which extras are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extras {
+    /// All: they are this dialect's.
+    Own,
+    /// Of another dialect's the one that the upstream takes all the same.
+    CacheControl,
+    /// None.
+    Foreign,
+}
+
+impl Extras {
+    /// What is to be written of `extra`.
+    pub(super) fn kept(self, extra: &Extra) -> Extra {
+        match self {
+            Self::Own => extra.clone(),
+            Self::CacheControl => {
+                let control = extra.get("cache_control").cloned();
+                control.map(|control| ("cache_control".to_owned(), control)).into_iter().collect()
+            }
+            Self::Foreign => Extra::new(),
+        }
+    }
+}
+
+/// Writes content: one plain text as a string, anything else as parts.
+pub(super) fn encode(parts: &[&Part], extras: Extras) -> Value {
     match parts {
         [] => "".into(),
-        [Part::Text { text, extra }] if extra.is_empty() || !own => text.as_str().into(),
-        _ => parts.iter().filter_map(|part| encode_part(part, own)).collect(),
+        [Part::Text { text, extra }] if extras.kept(extra).is_empty() => text.as_str().into(),
+        _ => parts.iter().filter_map(|part| encode_part(part, extras)).collect(),
+    }
+}
+
+/// The name of the wish that is lost with this part; `own`: it is this dialect's. A stored file
+/// means something only to the provider that stores it.
+pub(super) fn lost(part: &Part, own: bool) -> Option<&'static str> {
+    match part {
+        Part::Audio { source: Media::Url(_) | Media::FileId(_), .. } => Some("input_audio"),
+        Part::Image { source: Media::FileId(_), .. } if !own => Some("image_url"),
+        Part::File { source: Media::FileId(_), .. } if !own => Some("file"),
+        _ => None,
     }
 }
 
 /// Writes one part; `None` when it has no place in a message's content.
-fn encode_part(part: &Part, own: bool) -> Option<Value> {
+fn encode_part(part: &Part, extras: Extras) -> Option<Value> {
+    let own = extras == Extras::Own;
+    if lost(part, own).is_some() {
+        return None;
+    }
     let (mut map, extra) = match part {
         Part::Text { text, extra } => (typed("text", "text", text.as_str().into()), extra),
         Part::Image { source, extra } => (image_value(source, extra, own), extra),
@@ -131,10 +170,9 @@ fn encode_part(part: &Part, own: bool) -> Option<Value> {
         Part::Other { origin, value } if *origin == ID => return Some(value.clone()),
         _ => return None,
     };
-    if own {
-        let rest = extra.iter().filter(|(key, _)| *key != "detail");
-        merge(&mut map, &rest.map(|(key, value)| (key.clone(), value.clone())).collect());
-    }
+    let mut rest = extras.kept(extra);
+    rest.shift_remove("detail");
+    merge(&mut map, &rest);
     Some(map.into())
 }
 

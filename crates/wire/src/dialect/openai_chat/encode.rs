@@ -3,7 +3,8 @@
 //! Extras are written only when they came from this dialect. Seals of other providers on reasoning
 //! are never sent; readable reasoning goes by the quirk.
 
-use super::{ID, content, thought_signature};
+use super::content::{self, Extras};
+use super::{ID, details, thought_signature};
 use crate::dialect::{Encoded, Quirks, ReasoningContent, Target};
 use crate::dropped::Dropped;
 use crate::fields::{merge, put};
@@ -14,10 +15,17 @@ use serde_json::{Map, Value, json};
 
 /// Writes the body for `target`.
 pub(super) fn encode_request(request: &Request, target: &Target<'_>) -> Encoded {
+    let own = request.origin == ID;
+    let extras = match own {
+        true => Extras::Own,
+        false if target.quirks.cache_control => Extras::CacheControl,
+        false => Extras::Foreign,
+    };
     let mut writer = Writer {
         request,
         target,
-        own: request.origin == ID,
+        own,
+        extras,
         body: Map::new(),
         dropped: Dropped::of(request, ID, &[]),
     };
@@ -38,6 +46,7 @@ struct Writer<'a> {
     target: &'a Target<'a>,
     /// The request came from this dialect: its extras are ours.
     own: bool,
+    extras: Extras,
     body: Map<String, Value>,
     dropped: Dropped,
 }
@@ -94,11 +103,14 @@ impl Writer<'_> {
 
     fn tools(&mut self) {
         let tools: Vec<Value> =
-            self.request.tools.iter().filter_map(|t| tool(t, self.own)).collect();
+            self.request.tools.iter().filter_map(|t| tool(t, self.extras)).collect();
         self.dropped.add_if(tools.len() < self.request.tools.len(), "tools");
         if !tools.is_empty() {
             self.set("tools", Some(tools));
-            self.set("tool_choice", self.request.tool_choice.as_ref().and_then(tool_choice));
+            let choice = self.request.tool_choice.as_ref();
+            let written = choice.and_then(tool_choice);
+            self.dropped.add_if(choice.is_some() && written.is_none(), "tool_choice");
+            self.set("tool_choice", written);
             let refused = self.quirks().no_parallel_tool_calls;
             self.set_unless(refused, "parallel_tool_calls", self.request.parallel_tool_calls);
         }
@@ -109,6 +121,9 @@ impl Writer<'_> {
         self.set("response_format", request.format.as_ref().map(format));
         self.set("reasoning_effort", request.reasoning.as_ref().and_then(effort));
         self.set("user", request.user.as_deref());
+        let tier = request.service_tier.as_deref();
+        let lost = tier.is_some_and(|tier| !self.own && !USUAL_TIERS.contains(&tier));
+        self.dropped.add_if(lost, "service_tier");
         if self.own {
             self.set("service_tier", request.service_tier.as_deref());
             let streamed = self.target.stream && !self.quirks().no_stream_options;
@@ -119,6 +134,14 @@ impl Writer<'_> {
     }
 
     fn messages(&mut self) -> Vec<Value> {
+        let parts = self.request.messages.iter().flat_map(|message| &message.parts);
+        for part in parts.chain(&self.request.system) {
+            let within: &[Part] =
+                if let Part::ToolResult { content, .. } = part { content } else { &[] };
+            for part in within.iter().chain([part]) {
+                content::lost(part, self.own).into_iter().for_each(|name| self.dropped.add(name));
+            }
+        }
         let mut out = Vec::new();
         if !self.request.system.is_empty() {
             let parts: Vec<&Part> = self.request.system.iter().collect();
@@ -145,12 +168,15 @@ impl Writer<'_> {
     }
 
     fn message(&self, role: &str, parts: &[&Part], extra: &Extra) -> Value {
-        self.finished(json!({ "role": role, "content": content::encode(parts, self.own) }), extra)
+        self.finished(
+            json!({ "role": role, "content": content::encode(parts, self.extras) }),
+            extra,
+        )
     }
 
     fn finished(&self, mut message: Value, extra: &Extra) -> Value {
-        if let (true, Some(map)) = (self.own, message.as_object_mut()) {
-            merge(map, extra);
+        if let Some(map) = message.as_object_mut() {
+            merge(map, &self.extras.kept(extra));
         }
         message
     }
@@ -171,7 +197,7 @@ impl Writer<'_> {
             let mut result = json!({
                 "role": "tool",
                 "tool_call_id": self.call_id(call_id),
-                "content": content::encode(&texts, self.own),
+                "content": content::encode(&texts, self.extras),
             });
             if let (true, Some(name), Some(map)) = (self.own, name, result.as_object_mut()) {
                 map.insert("name".to_owned(), name.as_str().into());
@@ -197,10 +223,12 @@ impl Writer<'_> {
         let mut map = Map::new();
         map.insert("role".to_owned(), "assistant".into());
         let silent = said.is_empty() && (!calls.is_empty() || refusal.is_some());
-        let content = if silent { Value::Null } else { content::encode(&said, self.own) };
+        let content = if silent { Value::Null } else { content::encode(&said, self.extras) };
         map.insert("content".to_owned(), content);
         put(&mut map, "refusal", refusal);
         put(&mut map, "reasoning_content", self.reasoning(&message.parts, !calls.is_empty()));
+        let sealed = self.sealed(&message.parts);
+        put(&mut map, details::FIELD, Some(sealed).filter(|sealed| !sealed.is_empty()));
         put(&mut map, "tool_calls", Some(calls).filter(|calls| !calls.is_empty()));
         self.finished(map.into(), &message.extra)
     }
@@ -212,6 +240,16 @@ impl Writer<'_> {
             ReasoningContent::Keep => text,
             ReasoningContent::Inject => has_calls.then(|| text.unwrap_or_default()),
         }
+    }
+
+    /// The sealed items that a host of this dialect gave, for hosts that take reasoning back.
+    fn sealed(&self, parts: &[Part]) -> Vec<Value> {
+        let refused = self.quirks().reasoning_content == ReasoningContent::Strip;
+        let item = |part: &Part| match part {
+            Part::RedactedReasoning { data, origin: ID } if !refused => details::whole(data),
+            _ => None,
+        };
+        parts.iter().filter_map(item).collect()
     }
 
     fn call(&self, part: &Part) -> Option<Value> {
@@ -226,6 +264,9 @@ impl Writer<'_> {
         if self.quirks().short_tool_ids { short_id(id) } else { id.to_owned() }
     }
 }
+
+/// Other dialects' words for the tier that everybody gets.
+const USUAL_TIERS: &[&str] = &["auto", "default", "standard", "standard_only"];
 
 /// A tool call other than a function's, kept whole.
 fn is_tool_call(value: &Value) -> bool {
@@ -291,7 +332,7 @@ fn short_id(id: &str) -> String {
     short
 }
 
-fn tool(tool: &Tool, own: bool) -> Option<Value> {
+fn tool(tool: &Tool, extras: Extras) -> Option<Value> {
     let Tool::Function { name, description, parameters, strict, extra } = tool else {
         return match tool {
             Tool::Native { origin: ID, value } => Some(value.clone()),
@@ -306,9 +347,7 @@ fn tool(tool: &Tool, own: bool) -> Option<Value> {
     let mut map = Map::new();
     put(&mut map, "type", Some("function"));
     put(&mut map, "function", Some(function));
-    if own {
-        merge(&mut map, extra);
-    }
+    merge(&mut map, &extras.kept(extra));
     Some(map.into())
 }
 

@@ -124,12 +124,9 @@ pub(super) fn assistant_parts(
     Ok(parts)
 }
 
-/// Reasoning from our own `reasoning_details`, else from the fields that hosts use.
+/// Reasoning from `reasoning_details` and from the fields that hosts use for its text.
 fn reasoning(fields: &mut Fields) -> Result<Vec<Part>, DecodeError> {
-    let (mut parts, foreign) = details::split(fields.list(details::FIELD)?);
-    if !foreign.is_empty() {
-        fields.keep(details::FIELD, foreign.into());
-    }
+    let mut parts = details::parts(&fields.list(details::FIELD)?);
     let content = fields.text("reasoning_content")?.filter(|text| !text.is_empty());
     let text = match fields.take("reasoning") {
         Some(Value::String(text)) => content.or(Some(text).filter(|text| !text.is_empty())),

@@ -35,7 +35,8 @@ impl Meter for ChunkMeter {
         let mut seen = note.seen;
         seen.content_bytes += note.reasoning.max(note.reasoning_content);
         seen.content |= seen.content_bytes > 0;
-        seen.usage = note.usage.and_then(|at| usage::of_slice(scanner.slice(&at), &self.quirks));
+        let told = [&note.usage, &note.groq_usage, &note.choice_usage].into_iter().flatten();
+        seen.usage = told.filter_map(|at| usage::of_slice(scanner.slice(at), &self.quirks)).next();
         seen.usage_only = note.choices == Some(0) && seen.usage.is_some();
         if note.may_be_error {
             seen.error = error(data);
@@ -50,6 +51,9 @@ struct Note {
     seen: Seen,
     choices: Option<usize>,
     usage: Option<Range<usize>>,
+    groq_usage: Option<Range<usize>>,
+    /// Of the first alternative that tells one.
+    choice_usage: Option<Range<usize>>,
     may_be_error: bool,
     /// Hosts that send both fields send the same text in them.
     reasoning: usize,
@@ -80,12 +84,17 @@ fn chunk(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
             note.choices = Some(count);
             Ok(())
         }
-        b"usage" => {
-            let object = scanner.kind() == Kind::Object;
-            let skipped = scanner.skip()?;
-            note.usage = object.then_some(skipped.span);
+        b"usage" if scanner.kind() == Kind::Object => {
+            note.usage = Some(scanner.skip()?.span);
             Ok(())
         }
+        b"x_groq" if scanner.kind() == Kind::Object => scanner.object(|scanner, key| {
+            if *key.bytes() == *b"usage" && scanner.kind() == Kind::Object {
+                note.groq_usage = Some(scanner.skip()?.span);
+                return Ok(());
+            }
+            scanner.pass()
+        }),
         b"error" => {
             note.may_be_error |= scanner.kind() != Kind::Null;
             scanner.pass()
@@ -107,6 +116,11 @@ fn choice(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
         (b"delta" | b"message", Kind::Object) => delta(scanner, note),
         (b"finish_reason", Kind::String) => {
             note.seen.stop = Some(finish::reason(&scanner.string()?.unescaped()));
+            Ok(())
+        }
+        (b"usage", Kind::Object) => {
+            let span = scanner.skip()?.span;
+            note.choice_usage.get_or_insert(span);
             Ok(())
         }
         _ => scanner.pass(),

@@ -29,6 +29,8 @@ struct Choice {
     stopped: bool,
     slots: Slots,
     calls: Vec<Call>,
+    /// Sealed reasoning of the host, to be told of before what it led to.
+    details: details::Pieces,
 }
 
 /// A call is told of once its name is known; what came before is held.
@@ -113,7 +115,7 @@ impl DecodeEvents for ChunkReader {
         let chunk = parse_chunk(data)?;
         self.start(&chunk, out);
         list(&chunk, "choices").try_for_each(|choice| self.choice(choice, out))?;
-        let counted = chunk.get("usage").and_then(|usage| usage::of_value(usage, &self.quirks));
+        let counted = usage::places(&chunk).find_map(|usage| usage::of_value(usage, &self.quirks));
         out.extend(counted.map(Event::Usage));
         out.extend(report::inside(&chunk).map(Event::Error));
         if out.len() == before {
@@ -129,7 +131,8 @@ impl DecodeEvents for ChunkReader {
 
 impl Choice {
     fn new(index: u32) -> Self {
-        Self { index, stopped: false, slots: Slots::default(), calls: Vec::new() }
+        let details = details::Pieces::default();
+        Self { index, stopped: false, slots: Slots::default(), calls: Vec::new(), details }
     }
 
     fn delta(
@@ -140,6 +143,7 @@ impl Choice {
         out: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
         self.reasoning(delta, out);
+        let led_to = out.len();
         self.text(delta, logprobs, out);
         if let Some(text) = text(delta, "refusal") {
             out.push(Event::Refusal { choice: self.index, text: text.to_owned() });
@@ -152,22 +156,26 @@ impl Choice {
             let whole = Value::Object(function.clone());
             self.tool_call(LEGACY, &Map::new(), Some(&whole), answer_id, out)?;
         }
+        if out.len() > led_to {
+            out.splice(led_to..led_to, self.details.take(self.index));
+        }
         Ok(())
     }
 
-    fn reasoning(&self, delta: &Map<String, Value>, out: &mut Vec<Event>) {
+    fn reasoning(&mut self, delta: &Map<String, Value>, out: &mut Vec<Event>) {
         let choice = self.index;
         // Hosts that send both fields send the same text in them.
         let thought = text(delta, "reasoning_content").or_else(|| text(delta, "reasoning"));
         out.extend(thought.map(|text| Event::Reasoning { choice, text: text.to_owned() }));
-        for part in list(delta, details::FIELD).filter_map(details::part) {
-            match part {
-                Part::Reasoning { signature: Some(signature), .. } => {
+        for item in list(delta, details::FIELD) {
+            match (details::part(item), item) {
+                (Some(Part::Reasoning { signature: Some(signature), .. }), _) => {
                     out.push(Event::ReasoningSignature { choice, signature });
                 }
-                Part::RedactedReasoning { data, origin } => {
+                (Some(Part::RedactedReasoning { data, origin }), _) => {
                     out.push(Event::RedactedReasoning { choice, data, origin });
                 }
+                (None, Value::Object(piece)) => self.details.add(piece),
                 _ => {}
             }
         }
@@ -228,6 +236,7 @@ impl Choice {
 
     fn stop(&mut self, word: &str, answer_id: &str, out: &mut Vec<Event>) {
         self.flush(answer_id, out);
+        out.extend(self.details.take(self.index));
         if !self.stopped {
             self.stopped = true;
             let stop = finish::stop(word, !self.calls.is_empty());

@@ -47,6 +47,15 @@ struct OutputDetails {
     audio_tokens: Option<u64>,
 }
 
+/// Where a chunk may tell its usage: at the top, in Groq's own field, or, as Moonshot does, in the
+/// alternative that ended.
+pub(super) fn places(chunk: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let groq = chunk.get("x_groq").and_then(|own| own.get("usage"));
+    let choices = chunk.get("choices").and_then(Value::as_array).into_iter().flatten();
+    let inner = choices.filter_map(|choice| choice.get("usage"));
+    chunk.get("usage").into_iter().chain(groq).chain(inner).filter(|usage| usage.is_object())
+}
+
 /// Reads a usage object in JSON text; `None` when it is no object, or says nothing.
 pub(super) fn of_slice(text: &[u8], quirks: &Quirks) -> Option<Usage> {
     serde_json::from_slice::<Wire>(text).ok().and_then(|wire| normalised(&wire, quirks))
