@@ -7,7 +7,7 @@
 
 use crate::dialect::{DecodeEvents, Dialect, EncodeEvents, Quirks, Seen};
 use crate::error::DecodeError;
-use crate::hub::{Event, StopReason};
+use crate::hub::{Event, Request, StopReason};
 
 /// Reads an upstream's unstreamed answer and writes it for a client of another dialect. `created`
 /// dates it, in seconds since 1970, where the upstream's dialect tells no time.
@@ -21,9 +21,23 @@ pub fn answer(
     door: &Dialect,
     created: i64,
 ) -> Result<Vec<u8>, DecodeError> {
+    answer_to(upstream, quirks, body, door, (created, None))
+}
+
+/// The same for a client whose request is known.
+///
+/// # Errors
+/// When the bytes are not an answer of the dialect `upstream`.
+pub fn answer_to(
+    upstream: &Dialect,
+    quirks: &Quirks,
+    body: &[u8],
+    door: &Dialect,
+    (created, asked): (i64, Option<&Request>),
+) -> Result<Vec<u8>, DecodeError> {
     let mut answer = (upstream.decode_answer)(body, quirks)?;
     answer.created.get_or_insert(created);
-    Ok((door.encode_answer)(&answer))
+    Ok(door.encode_answer_to(&answer, asked))
 }
 
 /// Rewrites an upstream's stream in the client's dialect, event by event.
@@ -44,6 +58,13 @@ impl StreamTranslator {
             events: Vec::new(),
             created: None,
         }
+    }
+
+    /// Tells the client's dialect what was asked.
+    #[must_use]
+    pub fn asked(mut self, request: &Request) -> Self {
+        self.encoder.asked(request);
+        self
     }
 
     /// Dates the answer, in seconds since 1970, where the upstream's dialect tells no time.

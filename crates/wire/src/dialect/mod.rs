@@ -10,10 +10,15 @@ use crate::peek::{ChatPeek, PeekError};
 pub mod anthropic_messages;
 pub mod gemini;
 pub mod openai_chat;
+pub mod openai_responses;
 
 /// All dialects.
-pub static DIALECTS: &[Dialect] =
-    &[openai_chat::DIALECT, anthropic_messages::DIALECT, gemini::DIALECT];
+pub static DIALECTS: &[Dialect] = &[
+    openai_chat::DIALECT,
+    anthropic_messages::DIALECT,
+    gemini::DIALECT,
+    openai_responses::DIALECT,
+];
 
 /// The dialect with this id.
 #[must_use]
@@ -64,6 +69,24 @@ pub struct Dialect {
     pub encode_error: fn(&Problem<'_>) -> Vec<u8>,
     /// Writes our error as the last bytes of a stream, complete SSE frames.
     pub encode_stream_error: fn(&Problem<'_>) -> Vec<u8>,
+}
+
+type EncodeAnswerTo = fn(&Answer, Option<&Request>) -> Vec<u8>;
+
+/// The dialects whose answers repeat their request.
+static REPEATING: &[(&str, EncodeAnswerTo)] =
+    &[(openai_responses::ID, openai_responses::encode_answer_to)];
+
+impl Dialect {
+    /// Writes an unstreamed answer for a client whose request is known: some dialects repeat it in
+    /// the answer, and call tools back in the way they were offered.
+    #[must_use]
+    pub fn encode_answer_to(&self, answer: &Answer, asked: Option<&Request>) -> Vec<u8> {
+        match REPEATING.iter().find(|(id, _)| *id == self.id) {
+            Some((_, encode)) => encode(answer, asked),
+            None => (self.encode_answer)(answer),
+        }
+    }
 }
 
 /// Where a request is going: what the encoder must know of the upstream.
@@ -122,6 +145,8 @@ pub struct Quirks {
     pub schema_as_tool: bool,
     /// Refuses `parallel_tool_calls`.
     pub no_parallel_tool_calls: bool,
+    /// The model reasons and hands its reasoning out encrypted when asked (Responses API).
+    pub encrypted_reasoning: bool,
     /// The body must not name the model, because the path does (Anthropic's models on Vertex).
     pub no_model: bool,
     /// What the body's field `anthropic_version` must say (Anthropic's models on Vertex).
@@ -161,6 +186,9 @@ pub trait DecodeEvents: Send {
 
 /// Writes a stream, event by event, as complete SSE frames.
 pub trait EncodeEvents: Send {
+    /// Tells what the client asked, before any event. Some dialects repeat it in the answer, and
+    /// call tools back in the way they were offered.
+    fn asked(&mut self, _request: &Request) {}
     /// Appends the frames that say `event` to `out`.
     fn event(&mut self, event: &Event, out: &mut Vec<u8>);
     /// Closes the stream in the dialect's way (`[DONE]`, `message_stop`), if that was not written yet.

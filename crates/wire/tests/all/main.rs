@@ -27,6 +27,12 @@ mod plain;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]
+mod responses;
+#[cfg(test)]
+mod responses_laws;
+#[cfg(test)]
+mod responses_recorded;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod splice;

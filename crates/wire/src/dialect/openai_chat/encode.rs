@@ -383,7 +383,7 @@ fn format(format: &Format) -> Value {
 
 /// The effort asked for. A budget alone is turned into the effort of about that size; the bounds
 /// are a quarter and a whole of the 8,192 tokens that a medium effort usually takes.
-fn effort(reasoning: &Reasoning) -> Option<&str> {
+pub(crate) fn effort(reasoning: &Reasoning) -> Option<&str> {
     if let Some(effort) = &reasoning.effort {
         return Some(effort);
     }

@@ -61,6 +61,10 @@ pub const DIALECT: Dialect = Dialect {
 /// Reads an error body in any of the shapes that OpenAI and its imitators use.
 pub(crate) use report::decode_error;
 
+/// What OpenAI's other APIs have in common with this one.
+pub(crate) use encode::effort;
+pub(crate) use report::{encode_error, inside as error_inside};
+
 /// The fields of one chunk.
 fn parse_chunk(data: &[u8]) -> Result<Map<String, Value>, DecodeError> {
     match serde_json::from_slice(data) {

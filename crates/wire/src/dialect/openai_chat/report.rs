@@ -18,7 +18,7 @@ pub(crate) fn decode_error(status: u16, body: &[u8]) -> Reported {
 }
 
 /// The error that a chunk or an answer with status 200 carries, if it does.
-pub(super) fn inside(map: &Map<String, Value>) -> Option<Reported> {
+pub(crate) fn inside(map: &Map<String, Value>) -> Option<Reported> {
     let error = map.get("error").is_some_and(truthy);
     let flat = map.get("object").and_then(Value::as_str) == Some("error");
     (error || flat).then(|| read_object(map, None))
@@ -145,7 +145,7 @@ fn retry_after(inner: &Map<String, Value>) -> Option<u64> {
 }
 
 /// Writes our error as OpenAI would. The request id stands beside the error, where SDKs ignore it.
-pub(super) fn encode_error(problem: &Problem<'_>) -> Vec<u8> {
+pub(crate) fn encode_error(problem: &Problem<'_>) -> Vec<u8> {
     error_value(problem).to_string().into_bytes()
 }
 
