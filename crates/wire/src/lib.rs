@@ -41,6 +41,8 @@ mod turns;
 
 mod thinking;
 
+mod sampling;
+
 mod json_tool;
 
 mod wait;

@@ -6,8 +6,10 @@
 //! forced tool, with a prefill, and in a tool loop whose thinking is not this provider's.
 
 use crate::dialect::Target;
-use crate::hub::{Part, Reasoning, Request, Role};
-use serde_json::{Value, json};
+use crate::error::DecodeError;
+use crate::fields::Fields;
+use crate::hub::{Extra, Part, Reasoning, Request, Role};
+use serde_json::{Map, Value, json};
 
 /// The least budget the provider accepts.
 const LEAST_BUDGET: u64 = 1024;
@@ -58,6 +60,29 @@ pub(crate) fn plan(
         plan = Plan { effort: plan.effort, lost: true, ..Plan::default() };
     }
     plan
+}
+
+/// Reads the field `thinking` as a budget. A kind unknown here stays in the field.
+pub(crate) fn read_budget(thinking: &mut Fields) -> Result<Option<i64>, DecodeError> {
+    let budget = thinking.i64("budget_tokens")?;
+    Ok(match thinking.need_text("type")?.as_str() {
+        "enabled" => Some(budget.unwrap_or(-1)),
+        "adaptive" => Some(-1),
+        "disabled" => Some(0),
+        other => {
+            thinking.keep("type", json!(other));
+            None
+        }
+    })
+}
+
+/// What is left of `thinking` among the extras means nothing once the field itself is gone from
+/// `body`, unless it is a kind unknown to us.
+pub(crate) fn forget_orphan(extra: &mut Extra, body: &Map<String, Value>) {
+    let orphan = extra.get("thinking").is_some_and(|rest| rest.get("type").is_none());
+    if orphan && !body.contains_key("thinking") {
+        extra.shift_remove("thinking");
+    }
 }
 
 fn is_off(wish: &Reasoning) -> bool {

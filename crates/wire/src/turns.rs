@@ -40,17 +40,26 @@ pub(crate) fn add(turns: &mut Vec<Turn>, turn: Turn) {
     }
 }
 
-/// Brings the turns into order. `text` makes a block of a text.
+/// Brings the turns into order. `text` makes a block of a text. `is_result` tells results of tools;
+/// `None` is a block that stays with the one before it.
 pub(crate) fn settle(
     turns: &mut Vec<Turn>,
     text: fn(&str) -> Value,
-    is_result: fn(&Value) -> bool,
+    is_result: fn(&Value) -> Option<bool>,
 ) {
     if turns.first().is_none_or(|turn| turn.role == Role::Assistant) {
         turns.insert(0, Turn::of(Role::User, text(OPENING)));
     }
     for turn in turns.iter_mut().filter(|turn| turn.role == Role::User) {
-        turn.blocks.sort_by_key(|block| !is_result(block));
+        let mut first = false;
+        let results_first = |block: &Value| {
+            first = is_result(block).unwrap_or(first);
+            first
+        };
+        let (results, others) =
+            std::mem::take(&mut turn.blocks).into_iter().partition(results_first);
+        turn.blocks = results;
+        turn.blocks.extend::<Vec<_>>(others);
     }
     if let Some(last) = turns.last_mut()
         && last.role == Role::Assistant

@@ -8,6 +8,7 @@ use crate::hub::{Answer, Event, Request, StopReason, Usage};
 use crate::peek::{ChatPeek, PeekError};
 
 pub mod anthropic_messages;
+pub mod bedrock_converse;
 pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;
@@ -18,6 +19,7 @@ pub static DIALECTS: &[Dialect] = &[
     anthropic_messages::DIALECT,
     gemini::DIALECT,
     openai_responses::DIALECT,
+    bedrock_converse::DIALECT,
 ];
 
 /// The dialect with this id.
@@ -145,6 +147,8 @@ pub struct Quirks {
     pub schema_as_tool: bool,
     /// Refuses `parallel_tool_calls`.
     pub no_parallel_tool_calls: bool,
+    /// Takes no wish about how much to reason.
+    pub no_reasoning: bool,
     /// The model reasons and hands its reasoning out encrypted when asked (Responses API).
     pub encrypted_reasoning: bool,
     /// The body must not name the model, because the path does (Anthropic's models on Vertex).

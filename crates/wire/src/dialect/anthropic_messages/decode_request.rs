@@ -4,6 +4,7 @@ use super::{ID, blocks};
 use crate::error::DecodeError;
 use crate::fields::Fields;
 use crate::hub::{Format, Message, Reasoning, Request, Role, Tool, ToolChoice};
+use crate::thinking;
 use serde_json::{Value, json};
 
 /// Reads a request body. The URL says nothing in this dialect.
@@ -108,13 +109,7 @@ fn choose(fields: &mut Fields, request: &mut Request) -> Result<(), DecodeError>
 fn reasoning(fields: &mut Fields) -> Result<Option<Reasoning>, DecodeError> {
     let mut reasoning = Reasoning::default();
     if let Some(mut thinking) = fields.object("thinking")? {
-        let budget = thinking.i64("budget_tokens")?;
-        match thinking.need_text("type")?.as_str() {
-            "enabled" => reasoning.budget_tokens = Some(budget.unwrap_or(-1)),
-            "adaptive" => reasoning.budget_tokens = Some(-1),
-            "disabled" => reasoning.budget_tokens = Some(0),
-            other => thinking.keep("type", json!(other)),
-        }
+        reasoning.budget_tokens = thinking::read_budget(&mut thinking)?;
         fields.keep_rest("thinking", thinking);
     }
     if let Some(mut output) = fields.object("output_config")? {

@@ -6,7 +6,7 @@ use crate::dialect::{Encoded, Target};
 use crate::dropped::Dropped;
 use crate::fields::{merge, put};
 use crate::hub::{Format, Request, Tool, ToolChoice};
-use crate::{json_tool, thinking};
+use crate::{json_tool, sampling, thinking};
 use serde_json::{Map, Value, json};
 
 /// The hub's fields that have no place here.
@@ -31,7 +31,11 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Encoded {
     let forced = choice && !own_force;
     let plan = thinking::plan(ID, request, target, forced, bound);
     dropped.add_if(plan.lost, "reasoning_effort");
-    sampling(request, target, plan.on, &mut body, &mut dropped);
+    let sampling = sampling::of(ID, request, target, plan.on, &mut dropped);
+    put(&mut body, "temperature", sampling.temperature);
+    put(&mut body, "top_p", sampling.top_p);
+    put(&mut body, "top_k", sampling.top_k);
+    put(&mut body, "stop_sequences", sampling.stop);
     put(&mut body, "thinking", plan.thinking);
     put(&mut body, "output_config", output_config(request, target, plan.effort));
     dropped.add_if(
@@ -50,12 +54,7 @@ fn add_extras(request: &Request, body: &mut Map<String, Value>) {
         return;
     }
     let mut extra = request.extra.clone();
-    // What is left of `thinking` means nothing once the field itself is gone, unless it is a kind
-    // unknown to us.
-    let orphan = extra.get("thinking").is_some_and(|rest| rest.get("type").is_none());
-    if orphan && !body.contains_key("thinking") {
-        extra.shift_remove("thinking");
-    }
+    thinking::forget_orphan(&mut extra, body);
     merge(body, &extra);
 }
 
@@ -137,36 +136,6 @@ fn choice(request: &Request, dropped: &mut Dropped) -> Option<Value> {
         map.insert("disable_parallel_tool_use".to_owned(), (!parallel).into());
     }
     Some(choice)
-}
-
-/// Temperature stops at 1 here. Of a foreign pair of temperature and `top_p` only the first goes
-/// out, because recent models refuse both together; thinking refuses them all.
-fn sampling(
-    request: &Request,
-    target: &Target<'_>,
-    thinking: bool,
-    body: &mut Map<String, Value>,
-    dropped: &mut Dropped,
-) {
-    let own = request.origin == ID;
-    let silent = target.quirks.no_sampling || (thinking && !own);
-    let top_p = request.top_p.filter(|_| !silent && (own || request.temperature.is_none()));
-    let temperature = request.temperature.filter(|_| !silent);
-    let top_k = request.top_k.filter(|_| !silent);
-    dropped.add_if(temperature.is_none() && request.temperature.is_some(), "temperature");
-    dropped.add_if(top_p.is_none() && request.top_p.is_some(), "top_p");
-    dropped.add_if(top_k.is_none() && request.top_k.is_some(), "top_k");
-    let highest = match target.quirks.max_temperature_centi {
-        0 => 1.0,
-        centi => f64::from(centi.min(100)) / 100.0,
-    };
-    put(body, "temperature", temperature.map(|wish| wish.clamp(0.0, highest)));
-    put(body, "top_p", top_p);
-    put(body, "top_k", top_k);
-    let stops: Vec<_> =
-        request.stop.iter().filter(|text| !text.trim().is_empty()).cloned().collect();
-    dropped.add_if(stops.len() < request.stop.len(), "stop");
-    put(body, "stop_sequences", (!stops.is_empty()).then_some(stops));
 }
 
 fn output_config(

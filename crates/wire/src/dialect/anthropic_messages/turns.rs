@@ -67,8 +67,8 @@ fn text_block(text: &str) -> Value {
     json!({"type": "text", "text": text})
 }
 
-fn is_result(block: &Value) -> bool {
-    block.get("type").and_then(Value::as_str) == Some("tool_result")
+fn is_result(block: &Value) -> Option<bool> {
+    Some(block.get("type").and_then(Value::as_str) == Some("tool_result"))
 }
 
 fn content(blocks: Vec<Value>) -> Value {
