@@ -3,7 +3,7 @@
 //! The embedded rows are read once. An overlay makes a new catalog and leaves the old one as it
 //! was; all problems of its rows are reported at once.
 
-use crate::layers::{Lines, Row, Sheets, key};
+use crate::layers::{Lines, Row, Sheet, Sheets};
 use crate::model::Model;
 use crate::price::Price;
 use crate::provider::Provider;
@@ -108,11 +108,11 @@ impl Catalog {
             sheets.lay(text).map_err(|err| no_toml(&err, text))?;
         }
         let mut build = Build::default();
-        build.counting_rules(&sheets);
-        for row in &sheets.provider.rows {
+        build.counting_rules(sheets.tokenizer, sheets.image);
+        for row in sheets.provider.rows {
             build.provider(row);
         }
-        for row in &sheets.model.rows {
+        for row in sheets.model.rows {
             build.model(row);
         }
         if build.problems.is_empty() {
@@ -135,55 +135,60 @@ struct Build {
 }
 
 impl Build {
-    fn counting_rules(&mut self, sheets: &Sheets) {
-        for row in &sheets.tokenizer.rows {
+    fn counting_rules(&mut self, tokenizers: Sheet, images: Sheet) {
+        for row in tokenizers.rows {
+            let (name, line) = (row.key(), row.line);
             let read = typed::<TokenizerRow>(row)
                 .and_then(|typed| Ok((typed.id.clone(), typed.encoding()?)));
-            if let Some((id, encoding)) = self.noted(row, read) {
+            if let Some((id, encoding)) = self.noted(name, line, read) {
                 self.tokenizers.insert(id, encoding);
             }
         }
-        for row in &sheets.image.rows {
-            let read = typed::<ImageRow>(row);
-            if let Some(image) = self.noted(row, read) {
+        for row in images.rows {
+            let (name, line) = (row.key(), row.line);
+            if let Some(image) = self.noted(name, line, typed::<ImageRow>(row)) {
                 self.images.insert(image.id, image.rule);
             }
         }
     }
 
-    fn provider(&mut self, row: &Row) {
+    fn provider(&mut self, row: Row) {
+        let (name, line) = (row.key(), row.line);
         let read = typed::<ProviderRow>(row).and_then(ProviderRow::provider);
-        let Some(provider) = self.noted(row, read) else { return };
+        let Some(provider) = self.noted(name, line, read) else { return };
         let place = self.catalog.providers.len();
         self.catalog.provider_by_id.insert(provider.id.clone(), place);
         self.catalog.providers.push(provider);
     }
 
-    fn model(&mut self, row: &Row) {
+    fn model(&mut self, row: Row) {
+        let (name, line) = (row.key(), row.line);
         let read = self.read_model(row);
-        let Some(model) = self.noted(row, read) else { return };
+        let Some(model) = self.noted(name, line, read) else { return };
         let place = self.catalog.models.len();
         let names = self.catalog.model_by_name.entry(model.provider.clone()).or_default();
         let taken = model.names().find_map(|name| {
             let other = names.insert(name.to_owned(), place)?;
             Some((name.to_owned(), other))
         });
-        self.lines.push(row.line);
+        self.lines.push(line);
         self.catalog.models.push(model);
-        if let Some((name, other)) = taken {
-            self.clash(row, &name, other);
+        if let Some((taken, other)) = taken {
+            self.clash(place, &taken, other);
         }
     }
 
     /// Two rows of one name. Either may be the overlay's, whose line helps.
-    fn clash(&mut self, row: &Row, name: &str, other: usize) {
-        let line = row.line.or_else(|| self.lines.get(other).copied().flatten());
-        let of = self.catalog.models.get(other).map(|model| model.id.as_str()).unwrap_or_default();
-        let problem = format!("the name `{name}` is taken by `{of}`");
-        self.problems.push(Problem { line, row: key(&row.fields), problem });
+    fn clash(&mut self, place: usize, taken: &str, other: usize) {
+        let line = |place: usize| self.lines.get(place).copied().flatten();
+        let (line, models) = (line(place).or_else(|| line(other)), &self.catalog.models);
+        let (Some(model), Some(other)) = (models.get(place), models.get(other)) else { return };
+        let problem = format!("the name `{taken}` is taken by `{}`", other.id);
+        let row = format!("{}/{}", model.provider, model.id);
+        self.problems.push(Problem { line, row, problem });
     }
 
-    fn read_model(&self, row: &Row) -> Result<Model, String> {
+    fn read_model(&self, row: Row) -> Result<Model, String> {
         let row = typed::<ModelRow>(row)?;
         let Some(provider) = self.catalog.provider(&row.provider) else {
             return Err(format!("no provider is called `{}`", row.provider));
@@ -198,9 +203,8 @@ impl Build {
     }
 
     /// The value, or `None` with the problem written down under the row's name.
-    fn noted<T>(&mut self, row: &Row, read: Result<T, String>) -> Option<T> {
-        let note = |problem| Problem { line: row.line, row: key(&row.fields), problem };
-        read.map_err(|problem| self.problems.push(note(problem))).ok()
+    fn noted<T>(&mut self, row: String, line: Option<usize>, read: Result<T, String>) -> Option<T> {
+        read.map_err(|problem| self.problems.push(Problem { line, row, problem })).ok()
     }
 }
 
@@ -209,8 +213,8 @@ fn named<T: Copy>(rules: &HashMap<String, T>, id: &str, what: &str) -> Result<T,
     rules.get(id).copied().ok_or_else(|| format!("no {what} is called `{id}`"))
 }
 
-fn typed<T: DeserializeOwned>(row: &Row) -> Result<T, String> {
-    row.fields.clone().try_into().map_err(|err: toml::de::Error| err.message().to_owned())
+fn typed<T: DeserializeOwned>(row: Row) -> Result<T, String> {
+    row.fields.try_into().map_err(|err: toml::de::Error| err.message().to_owned())
 }
 
 fn no_toml(err: &toml::de::Error, text: &str) -> CatalogError {

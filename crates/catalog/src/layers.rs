@@ -16,6 +16,13 @@ pub(crate) struct Row {
     pub(crate) line: Option<usize>,
 }
 
+impl Row {
+    /// What it is known by: `id`, or `provider/id`.
+    pub(crate) fn key(&self) -> String {
+        key(&self.fields)
+    }
+}
+
 /// The rows of one kind, found by what they are known by.
 #[derive(Debug, Default)]
 pub(crate) struct Sheet {
@@ -81,7 +88,7 @@ impl Sheet {
 }
 
 /// What a row is known by: `id`, or `provider/id`.
-pub(crate) fn key(row: &Table) -> String {
+fn key(row: &Table) -> String {
     let field = |name| row.get(name).and_then(Value::as_str);
     let id = field("id").unwrap_or("(no id)");
     field("provider").map_or_else(|| id.to_owned(), |provider| format!("{provider}/{id}"))

@@ -19,6 +19,9 @@ impl QuirkSet {
     /// # Errors
     /// For a name that is no quirk, or a value of the wrong kind.
     pub fn new(table: Table) -> Result<Self, String> {
+        if table.is_empty() {
+            return Ok(Self::default());
+        }
         table.clone().try_into::<Quirks>().map_err(|err| err.message().to_owned())?;
         Ok(Self(table))
     }
@@ -54,6 +57,9 @@ impl QuirkSet {
     /// These quirks with those of `over` instead, where both name one.
     #[must_use]
     pub fn under(&self, over: &Self) -> Self {
+        if over.is_empty() {
+            return self.clone();
+        }
         let both = self.0.iter().chain(&over.0);
         Self(both.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
