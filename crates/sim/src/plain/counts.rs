@@ -6,12 +6,13 @@
 use serde_json::{Value, json};
 
 use super::{Answered, Done, Errand};
-use crate::dialect::{Dialect, put};
+use crate::dialect::{Dialect, PathFacts, put};
 
+/// The model is in the body, on Google's cloud too: the place of the model in its path is taken.
 pub(super) fn anthropic(errand: &Errand<'_>) -> Answered {
     let mut body = errand.body.clone();
     put(&mut body, "max_tokens", 1.into());
-    let ask = Dialect::Anthropic.read(&body, errand.facts)?;
+    let ask = Dialect::Anthropic.read(&body, &PathFacts::default())?;
     let answer = json!({ "input_tokens": ask.input_tokens });
     Ok(Done { model: ask.model, ..Done::free(&answer) })
 }

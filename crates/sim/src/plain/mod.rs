@@ -115,6 +115,7 @@ static CALLS: &[PlainCall] = &[
     row("POST", "embeddings", Dialect::OpenAi, embeddings::openai),
     row("POST", "moderations", Dialect::OpenAi, moderations::moderate),
     row("POST", "messages/count_tokens", Dialect::Anthropic, counts::anthropic),
+    row("POST", "count-tokens:rawPredict", Dialect::Anthropic, counts::anthropic),
     row("POST", ":countTokens", Dialect::Gemini, counts::gemini),
     row("POST", ":embedContent", Dialect::Gemini, embeddings::gemini),
     row("POST", ":batchEmbedContents", Dialect::Gemini, embeddings::gemini_batch),

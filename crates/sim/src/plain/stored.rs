@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Answered, Done, Errand};
-use crate::ask::Complaint;
+use crate::ask::{Complaint, word};
+use crate::dialect::put;
 use crate::shelf::{self, StoredResponse};
 
 fn unknown(id: &str) -> Complaint {
@@ -23,11 +24,28 @@ pub(super) fn get(errand: &Errand<'_>) -> Answered {
 
 pub(super) fn input_items(errand: &Errand<'_>) -> Answered {
     with(errand, |stored| {
-        let items: Vec<&Value> = stored.input.iter().rev().collect();
-        let id = |item: Option<&&Value>| item.and_then(|item| item.get("id")).cloned();
+        let items: Vec<Value> = (0..).zip(&stored.input).map(listed).collect();
+        let items: Vec<Value> = items.into_iter().rev().collect();
+        let id = |item: Option<&Value>| item.and_then(|item| item.get("id")).cloned();
         json!({ "object": "list", "data": items, "has_more": false,
             "first_id": id(items.first()), "last_id": id(items.last()) })
     })
+}
+
+/// An item as it is listed: with an id and a type, words in parts.
+fn listed((at, item): (usize, &Value)) -> Value {
+    let mut item = item.clone();
+    if item.get("id").is_none() {
+        put(&mut item, "id", format!("msg_in{at}").into());
+    }
+    if word(&item, "type").is_empty() {
+        put(&mut item, "type", "message".into());
+    }
+    let text = item.get("content").and_then(Value::as_str).map(str::to_owned);
+    if let Some(text) = text {
+        put(&mut item, "content", json!([{ "type": "input_text", "text": text }]));
+    }
+    item
 }
 
 /// Nothing here runs in the background.

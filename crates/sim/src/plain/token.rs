@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::{Answered, Done, Errand};
-use crate::ask::Complaint;
+use crate::reply::Reply;
 
 /// Seconds a token lives; Google's live so long.
 const LIFE: u32 = 3_599;
@@ -22,13 +22,19 @@ pub(super) fn grant(errand: &Errand<'_>) -> Answered {
     let mut pairs = form.split('&').filter_map(|pair| pair.split_once('='));
     let grant = pairs.clone().find(|(key, _)| *key == "grant_type").map(|(_, value)| value);
     if !grant.is_some_and(|grant| GRANTS.contains(&grant)) {
-        return Err(Complaint::new(400, "unsupported_grant_type"));
+        return Ok(refused("unsupported_grant_type"));
     }
     let assertion = pairs.find(|(key, _)| *key == "assertion").map(|(_, value)| value);
     if assertion.is_some_and(|token| token.split('.').filter(|part| !part.is_empty()).count() != 3)
     {
-        return Err(Complaint::new(400, "invalid_grant"));
+        return Ok(refused("invalid_grant"));
     }
     let token = format!("ya29.sim-token-{}", errand.id);
     Ok(Done::free(&json!({ "access_token": token, "expires_in": LIFE, "token_type": "Bearer" })))
+}
+
+/// Errors have a shape of their own here (RFC 6749, section 5.2).
+fn refused(error: &str) -> Done {
+    let body = json!({ "error": error, "error_description": "The grant cannot be accepted." });
+    Done { reply: Reply::json(400, body.to_string()), ..Done::free(&body) }
 }

@@ -46,7 +46,7 @@ async fn f21_to_f23_end_a_stream_in_its_middle() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cut_answer_begins_as_the_whole_one() {
-    for dialect in ALL {
+    for dialect in Dialect::ALL {
         let whole = send(&provider(), &asked(dialect, "m", true)).await.text();
         let cut = send(&provider(), &asked(dialect, "m-fault-f21", true)).await.text();
         assert!(whole.starts_with(&cut) && cut.len() > whole.len() / 2, "{dialect:?} {cut}");
@@ -115,7 +115,7 @@ fn whatwg(body: &str) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn f28_is_the_same_stream_in_all_legal_spellings() {
-    for dialect in ALL {
+    for dialect in Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Bedrock) {
         let odd = send(&provider(), &asked(dialect, "m-fault-f28", true)).await;
         let even = send(&provider(), &asked(dialect, "m-fault-f00", true)).await;
         let values = |texts: Vec<String>| -> Vec<serde_json::Value> {
@@ -137,7 +137,7 @@ async fn f29_has_a_reason_but_no_end_and_f30_no_usage() {
     assert!(!seen.is_done() && seen.body_text().contains(r#""finish_reason":"stop""#));
     let seen = send(&provider(), &asked(Dialect::Anthropic, "m-fault-f29", true)).await;
     assert!(!seen.body_text().contains("message_stop"));
-    for dialect in ALL {
+    for dialect in Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Bedrock) {
         for streamed in [true, false] {
             let seen = send(&provider(), &asked(dialect, "m-fault-f30", streamed)).await;
             let text = seen.body_text().replace(r#""usage":null"#, "");

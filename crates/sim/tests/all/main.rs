@@ -7,5 +7,8 @@ mod dialects;
 mod faults;
 mod faults_streams;
 mod http2;
+mod lines;
 mod money;
+mod plain;
 mod sockets;
+mod upstreams;

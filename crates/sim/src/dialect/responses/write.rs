@@ -50,7 +50,9 @@ fn response(ask: &Ask, id: &str, status: &str, output: Vec<Value>) -> Value {
 fn usage(told: &Told) -> Value {
     json!({
         "input_tokens": figure(told.input),
-        "input_tokens_details": { "cached_tokens": figure(told.cached) },
+        "input_tokens_details": {
+            "cached_tokens": figure(told.cached), "cache_write_tokens": 0,
+        },
         "output_tokens": figure(told.output),
         "output_tokens_details": { "reasoning_tokens": figure(told.reasoning) },
         "total_tokens": figure(told.input + told.output),
