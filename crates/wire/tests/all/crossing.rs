@@ -10,6 +10,12 @@ use wire::hub::{
 use wire::replay::{answer_of, events_of};
 use wire::translate::{StreamTranslator, answer as translated};
 
+/// The dialects that clients hold conversations in, as server-sent events.
+fn crossed() -> impl Iterator<Item = &'static Dialect> {
+    let spoken = ["openai_chat", "openai_responses", "anthropic_messages", "gemini"];
+    DIALECTS.iter().filter(move |dialect| spoken.contains(&dialect.id))
+}
+
 /// An answer with sealed thinking and a call, as the upstream `origin` gives it.
 fn answer(origin: &'static str) -> Answer {
     let seal = |value: &str| Some(Signature { origin, value: value.to_owned() });
@@ -66,8 +72,8 @@ fn client_stream(upstream: &Dialect, door: &Dialect) -> Vec<u8> {
 
 #[test]
 fn every_pair_of_dialects_carries_text_calls_stop_and_usage() {
-    for upstream in DIALECTS {
-        for door in DIALECTS {
+    for upstream in crossed() {
+        for door in crossed() {
             let pair = format!("{} -> {}", upstream.id, door.id);
             let stream = frames(&client_stream(upstream, door), 33);
             let read = answer_of(&crate::samples::events(door.id, &Quirks::default(), &stream));
@@ -82,8 +88,8 @@ fn every_pair_of_dialects_carries_text_calls_stop_and_usage() {
 
 #[test]
 fn the_seals_of_every_upstream_come_back_to_it_through_every_client() {
-    for upstream in DIALECTS {
-        for door in DIALECTS {
+    for upstream in crossed() {
+        for door in crossed() {
             let pair = format!("{} -> {}", upstream.id, door.id);
             let whole = (upstream.encode_answer)(&answer(upstream.id));
             let body =
@@ -95,7 +101,7 @@ fn the_seals_of_every_upstream_come_back_to_it_through_every_client() {
             let sealed = upstream.id != "openai_chat";
             assert_eq!(out.to_string().contains("SEAL"), sealed, "{pair}: {out}");
             // Google's OpenAI layer takes Gemini's seals, so that they stay in that dialect.
-            let strangers = DIALECTS.iter().filter(|other| other.id != "openai_chat");
+            let strangers = crossed().filter(|other| other.id != "openai_chat");
             for other in strangers.filter(|other| other.id != upstream.id) {
                 let (out, _) = encode(other.id, &next, &target("m", &quirks));
                 assert!(!out.to_string().contains("SEAL"), "{pair}, then {}: {out}", other.id);
@@ -166,8 +172,8 @@ fn every_pair_of_dialects_carries_a_request() {
         ..Request::default()
     };
     let quirks = Quirks::default();
-    for door in DIALECTS {
-        for upstream in DIALECTS {
+    for door in crossed() {
+        for upstream in crossed() {
             let pair = format!("{} -> {}", door.id, upstream.id);
             let (asked, _) = encode(door.id, &request, &target("m", &quirks));
             let (sent, _) = encode(upstream.id, &decode(door.id, &asked), &target("m", &quirks));

@@ -46,7 +46,7 @@ fn a_coding_agents_request_reaches_chat_completions() {
     let quirks = Quirks::default();
     let (body, dropped) = encode(CHAT, &request, &target("up", &quirks));
     insta::assert_snapshot!(serde_json::to_string_pretty(&body).unwrap());
-    assert_eq!(dropped, "tools");
+    assert_eq!(dropped, "verbosity tools");
 }
 
 #[test]
