@@ -73,6 +73,9 @@ static HUB_FIELDS: &[(&str, IsSet)] = &[
 /// extras of their own, and the name they are told by (OpenAI's, where it has one).
 static FOREIGN: &[(&str, &str)] = &[
     ("/logit_bias", "logit_bias"),
+    ("/suffix", "suffix"),
+    ("/echo", "echo"),
+    ("/best_of", "best_of"),
     ("/modalities", "modalities"),
     ("/audio", "audio"),
     ("/prediction", "prediction"),

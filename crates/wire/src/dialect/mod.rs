@@ -11,6 +11,7 @@ pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod gemini;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_responses;
 
 /// All dialects.
@@ -20,6 +21,7 @@ pub static DIALECTS: &[Dialect] = &[
     gemini::DIALECT,
     openai_responses::DIALECT,
     bedrock_converse::DIALECT,
+    openai_completions::DIALECT,
 ];
 
 /// The dialect with this id.

@@ -5,6 +5,8 @@ mod anthropic;
 #[cfg(test)]
 mod bedrock;
 #[cfg(test)]
+mod completions;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod eventstream;

@@ -215,7 +215,7 @@ fn keep_first(map: &mut Map<String, Value>, key: String, value: Value) {
 }
 
 /// The last value that says something stands; objects are merged. Nesting is bounded by the parser.
-fn overlay(map: &mut Map<String, Value>, key: String, value: Value) {
+pub(in crate::dialect) fn overlay(map: &mut Map<String, Value>, key: String, value: Value) {
     let blank = match &value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
@@ -243,7 +243,11 @@ fn change(map: &mut Map<String, Value>, key: &str, by: impl FnOnce(&mut Map<Stri
 }
 
 /// Adds pieces of an object to those of before.
-fn gather_all(map: &mut Map<String, Value>, key: &str, pieces: Map<String, Value>) {
+pub(in crate::dialect) fn gather_all(
+    map: &mut Map<String, Value>,
+    key: &str,
+    pieces: Map<String, Value>,
+) {
     change(map, key, |whole| {
         pieces.into_iter().for_each(|(key, value)| gather(whole, key, value));
     });

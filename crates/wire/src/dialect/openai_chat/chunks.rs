@@ -6,7 +6,6 @@
 
 use super::{details, finish, report, thought_signature, usage};
 use crate::dialect::EncodeEvents;
-use crate::error::Problem;
 use crate::hub::{Event, Extra, Usage};
 use serde::Serialize;
 use serde_json::Value;
@@ -165,14 +164,7 @@ impl ChunkWriter {
 
     fn error(&mut self, reported: &crate::error::Reported, out: &mut Vec<u8>) {
         self.closed = true;
-        out.extend(report::encode_stream_error(&Problem {
-            status: reported.status.unwrap_or(502),
-            kind: reported.kind.as_deref().unwrap_or("upstream_error"),
-            code: reported.code.as_deref().unwrap_or("stream_interrupted"),
-            message: &reported.message,
-            param: reported.param.as_deref(),
-            request_id: None,
-        }));
+        report::write_frame(reported, out);
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn reason(word: &str) -> StopReason {
 }
 
 /// The end of an alternative. Some hosts say `stop` although the model waits for its tools.
-pub(super) fn stop(word: &str, has_tool_calls: bool) -> Stop {
+pub(in crate::dialect) fn stop(word: &str, has_tool_calls: bool) -> Stop {
     let reason = match reason(word) {
         StopReason::Stop if has_tool_calls => StopReason::ToolCalls,
         reason => reason,
@@ -33,7 +33,7 @@ pub(super) fn stop(word: &str, has_tool_calls: bool) -> Stop {
 
 /// OpenAI's word for a reason. A failure has none in OpenAI's closed set; `error` is what
 /// OpenRouter uses.
-pub(super) fn word(reason: StopReason) -> &'static str {
+pub(in crate::dialect) fn word(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Stop => "stop",
         StopReason::Length => "length",

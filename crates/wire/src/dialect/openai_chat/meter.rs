@@ -114,6 +114,11 @@ fn choice(scanner: &mut Scanner<'_>, note: &mut Note) -> Result<(), Fault> {
     }
     scanner.object(|scanner, key| match (&*key.bytes(), scanner.kind()) {
         (b"delta" | b"message", Kind::Object) => delta(scanner, note),
+        // Legacy completions, which are watched by this meter too.
+        (b"text", Kind::String) => {
+            note.seen.content_bytes += scanner.string()?.unescaped_len();
+            Ok(())
+        }
         (b"finish_reason", Kind::String) => {
             note.seen.stop = Some(finish::reason(&scanner.string()?.unescaped()));
             Ok(())

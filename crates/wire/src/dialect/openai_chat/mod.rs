@@ -7,20 +7,20 @@
 //! by `aggregate`. Extensions of ours to the format are in `details` only.
 
 mod details;
-mod finish;
-mod report;
+pub(super) mod finish;
+pub(super) mod report;
 mod slots;
-mod usage;
+pub(super) mod usage;
 
 mod content;
 mod messages;
 
 mod encode;
-mod request;
+pub(super) mod request;
 
 mod answer;
 
-mod aggregate;
+pub(super) mod aggregate;
 mod chunks;
 mod meter;
 mod stream;
@@ -35,7 +35,7 @@ use serde_json::{Map, Value};
 pub const ID: &str = "openai_chat";
 
 /// The data of the event that ends a stream.
-const DONE: &[u8] = b"[DONE]";
+pub(super) const DONE: &[u8] = b"[DONE]";
 
 /// The dialect's row.
 pub const DIALECT: Dialect = Dialect {
@@ -66,7 +66,7 @@ pub(crate) use encode::effort;
 pub(crate) use report::{encode_error, inside as error_inside};
 
 /// The fields of one chunk.
-fn parse_chunk(data: &[u8]) -> Result<Map<String, Value>, DecodeError> {
+pub(super) fn parse_chunk(data: &[u8]) -> Result<Map<String, Value>, DecodeError> {
     match serde_json::from_slice(data) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(DecodeError::at("", "must be an object")),

@@ -154,6 +154,18 @@ pub(super) fn encode_stream_error(problem: &Problem<'_>) -> Vec<u8> {
     format!("data: {}\n\n", error_value(problem)).into_bytes()
 }
 
+/// Writes an upstream's error as a frame.
+pub(in crate::dialect) fn write_frame(reported: &Reported, out: &mut Vec<u8>) {
+    out.extend(encode_stream_error(&Problem {
+        status: reported.status.unwrap_or(502),
+        kind: reported.kind.as_deref().unwrap_or("upstream_error"),
+        code: reported.code.as_deref().unwrap_or("stream_interrupted"),
+        message: &reported.message,
+        param: reported.param.as_deref(),
+        request_id: None,
+    }));
+}
+
 fn error_value(problem: &Problem<'_>) -> Value {
     let mut body = json!({
         "error": {

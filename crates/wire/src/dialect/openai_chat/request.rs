@@ -46,7 +46,11 @@ pub(super) fn decode_request(
     Ok(request)
 }
 
-fn sampling(fields: &mut Fields, request: &mut Request) -> Result<(), DecodeError> {
+/// Reads how to sample.
+pub(in crate::dialect) fn sampling(
+    fields: &mut Fields,
+    request: &mut Request,
+) -> Result<(), DecodeError> {
     request.temperature = fields.f64("temperature")?;
     request.top_p = fields.f64("top_p")?;
     request.top_k = fields.u64("top_k")?;
@@ -58,7 +62,8 @@ fn sampling(fields: &mut Fields, request: &mut Request) -> Result<(), DecodeErro
     Ok(())
 }
 
-fn stop(fields: &mut Fields) -> Result<Vec<String>, DecodeError> {
+/// Reads the texts that end the answer.
+pub(in crate::dialect) fn stop(fields: &mut Fields) -> Result<Vec<String>, DecodeError> {
     match fields.take("stop") {
         Some(Value::String(text)) => Ok(vec![text]),
         Some(list @ Value::Array(_)) => {
@@ -70,7 +75,8 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, DecodeError> {
     }
 }
 
-fn include_usage(fields: &mut Fields) -> Result<bool, DecodeError> {
+/// Reads whether usage is wanted at the end of a stream.
+pub(in crate::dialect) fn include_usage(fields: &mut Fields) -> Result<bool, DecodeError> {
     let Some(mut options) = fields.object("stream_options")? else { return Ok(false) };
     let include = options.bool("include_usage")?.unwrap_or(false);
     fields.keep_rest("stream_options", options);

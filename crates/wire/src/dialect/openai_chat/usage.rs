@@ -62,7 +62,7 @@ pub(super) fn of_slice(text: &[u8], quirks: &Quirks) -> Option<Usage> {
 }
 
 /// Reads a usage object; `None` when it is no object, or says nothing.
-pub(super) fn of_value(value: &Value, quirks: &Quirks) -> Option<Usage> {
+pub(in crate::dialect) fn of_value(value: &Value, quirks: &Quirks) -> Option<Usage> {
     Wire::deserialize(value).ok().and_then(|wire| normalised(&wire, quirks))
 }
 
@@ -101,7 +101,7 @@ fn reasoning_is_outside(wire: &Wire, reasoning: u64, quirks: &Quirks) -> bool {
 }
 
 /// Usage as OpenAI words it.
-pub(super) fn to_value(usage: &Usage) -> Value {
+pub(in crate::dialect) fn to_value(usage: &Usage) -> Value {
     let prompt = usage.total_input();
     let completion = usage.total_output();
     let mut input = Map::new();
