@@ -1,4 +1,4 @@
-//! Reloading the configuration: on SIGHUP and when its file changes.
+//! Reloading the configuration: on SIGHUP and when its file changes, or that of its catalog.
 //!
 //! The new file is read, validated and built in full before one atomic swap. An invalid one changes
 //! nothing: the old one stays in force, and every problem is logged, counted and shown in
@@ -47,6 +47,7 @@ impl Watch {
 
     /// Reloads whenever asked, for ever. `hangup` was taken before anybody could send one.
     pub async fn run(self, app: App, mut hangup: Signal) {
+        let mut overlay = self.overlay(&app, None);
         loop {
             tokio::select! {
                 _ = hangup.recv() => {}
@@ -54,8 +55,28 @@ impl Watch {
             }
             // Failure is told where it happens; the next change gets its own try.
             let _ = reload(&app, &self.file);
+            overlay = self.overlay(&app, overlay);
         }
     }
+
+    /// Watches the catalog's file in force, if there is one and it is another than before.
+    fn overlay(&self, app: &App, before: Option<Overlay>) -> Option<Overlay> {
+        let file = app.core.snapshot.load().config.catalog_file.clone()?;
+        if before.as_ref().is_some_and(|before| before.file == file) {
+            return before;
+        }
+        let watcher = watcher(&file, Arc::clone(&self.changed)).inspect_err(|error| {
+            tracing::warn!(%error, "the catalog's file cannot be watched; SIGHUP still reloads it");
+        });
+        Some(Overlay { file, _watcher: watcher.ok() })
+    }
+}
+
+/// The watch of the catalog's file.
+struct Overlay {
+    file: PathBuf,
+    /// Works as long as it is kept.
+    _watcher: Option<RecommendedWatcher>,
 }
 
 /// Waits until the file has been left alone for a moment, but not for ever. One change is told in

@@ -58,10 +58,14 @@ impl std::error::Error for StartError {}
 /// When the file is wrong.
 pub fn configuration(options: &ServeOptions) -> Result<Option<Config>, StartError> {
     use config::system::{env, read};
-    match &options.file {
-        Some(path) => config::load(path, &env, &read).map(Some).map_err(StartError::Config),
-        None => config::from_environment(&env).ok().map(placed).transpose(),
-    }
+    let Some(path) = &options.file else {
+        return match config::from_environment(&env, &read) {
+            Ok(config) => placed(config).map(Some),
+            Err(none) if none.problems.is_empty() => Ok(None),
+            Err(wrong) => Err(StartError::Config(wrong.problems)),
+        };
+    };
+    config::load(path, &env, &read).map(Some).map_err(StartError::Config)
 }
 
 /// Without a file, the addresses come from the environment as well, as in the demo.

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use catalog::{Kind, PicoUsd};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -19,6 +20,7 @@ use crate::config::{self, DEFAULT_FILE};
 use crate::telemetry::LogFormat;
 
 mod check;
+mod models;
 mod print;
 mod start;
 
@@ -65,6 +67,8 @@ enum Command {
     Demo,
     /// Checks the configuration and prints every problem with its line.
     Check(ConfigFile),
+    /// Lists the models of the catalog with their prices, US dollars per million tokens.
+    Models(Models),
     /// Says what would happen to a request, without sending it.
     Explain(Explain),
     /// Runs the simulated provider alone.
@@ -97,6 +101,25 @@ struct Explain {
     /// A request body as a client would send it.
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Models {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Only this provider's.
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// Only models of this kind.
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(
+        Kind::ALL.iter().map(|(name, _)| *name)))]
+    kind: Option<String>,
+    /// Only models whose input and output both cost at most this much per million tokens.
+    #[arg(long, value_name = "USD", value_parser = PicoUsd::from_usd_per_million)]
+    max_price: Option<PicoUsd>,
+    /// Prints JSON, one array.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -184,6 +207,7 @@ fn next(cli: Cli, out: &mut dyn Write) -> io::Result<Next> {
         Command::Sim(Sim { listen, script, no_journal }) => {
             Start::Sim { listen, script, journal: !no_journal, log_format }
         }
+        Command::Models(models) => return models::run(models, out).map(Next::Exit),
         Command::Check(file) => return check::run(&file.named(), out).map(Next::Exit),
         Command::Schema { format } => return print::schema(format, out).map(Next::Exit),
         Command::Completions { shell } => return print::completions(shell, out).map(Next::Exit),

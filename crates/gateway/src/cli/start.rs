@@ -98,7 +98,7 @@ fn explaining(
 ) -> io::Result<u8> {
     let config = match file {
         Some(path) => load(path).map_err(StartError::Config),
-        None => config::from_environment(&config::system::env)
+        None => config::from_environment(&config::system::env, &config::system::read)
             .map_err(|none| StartError::Other(none.to_string())),
     };
     let config = match config {

@@ -101,3 +101,39 @@ fn every_shell_and_every_manual_page_is_written() {
     assert!(ran(&["man", "explain"]).1.contains("model"));
     assert_eq!(ran(&["man", "nothing"]), (Next::Exit(2), String::new()));
 }
+
+#[test]
+fn models_are_listed_with_their_prices() {
+    let (next, out) = ran(&["models", "--provider", "openai", "--max-price", "$1"]);
+    assert_eq!(next, Next::Exit(0));
+    let line = out.lines().find(|line| line.starts_with("openai/gpt-4o-mini ")).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[1..7], ["chat", "128000", "16384", "0.15", "0.075", "0.6"]);
+    assert!(!out.contains("openai/gpt-4o ") && !out.contains("anthropic/"), "{out}");
+}
+
+#[test]
+fn models_are_listed_as_json_by_kind() {
+    let (_, out) = ran(&["models", "--kind", "rerank", "--json"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
+    let cohere = rows.iter().find(|row| row["id"] == "rerank-v3.5").unwrap();
+    assert_eq!(cohere["price"]["per_request"], "0.002");
+    assert!(rows.iter().all(|row| row["kind"] == "rerank"));
+    assert!(Cli::try_parse_from(["weighbridge", "models", "--kind", "poem"]).is_err());
+}
+
+#[test]
+fn models_of_an_overlay_are_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("w.yaml"), "catalog: mine.toml\nproviders: { ollama: {} }\n").unwrap();
+    let row = "[[model]]\nprovider = \"ollama\"\nid = \"mine\"\ncontext = 9\nmax_output = 9\n\
+               input = \"7\"\noutput = \"8\"\n";
+    std::fs::write(at("mine.toml"), row).unwrap();
+    let file = at("w.yaml").display().to_string();
+    let (next, out) = ran(&["models", "-c", &file, "--provider", "ollama"]);
+    assert!(next == Next::Exit(0) && out.contains("ollama/mine"), "{out}");
+    std::fs::write(at("mine.toml"), "[[model]]\nprovider = \"ollama\"\nid = \"mine\"\n").unwrap();
+    let (next, _) = ran(&["models", "-c", &file]);
+    assert_eq!(next, Next::Exit(2));
+}

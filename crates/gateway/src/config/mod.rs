@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use catalog::Catalog;
 
@@ -37,7 +38,7 @@ pub use types::*;
 pub use url::BaseUrl;
 
 use reader::{At, Reader};
-use sections::{groups, outward, providers, routing, server};
+use sections::{groups, outward, overlay, providers, routing, server};
 use tree::{Mark, Node};
 use values::Wrong;
 
@@ -87,26 +88,46 @@ pub fn parse(
 }
 
 /// The configuration without a file: every provider of the catalog whose usual key variable is
-/// set, and defaults. Clients ask for `provider/model`.
+/// set, and defaults. Clients ask for `provider/model`. `WEIGHBRIDGE_CATALOG` names an overlay.
 ///
 /// # Errors
-/// When no such variable is set.
-pub fn from_environment(env: Env<'_>) -> Result<Config, NoProviders> {
-    let rows = || Catalog::embedded().providers().filter(|row| !row.local);
-    let mut found = Vec::new();
-    for row in rows() {
-        let set = row.key_env.iter().filter_map(|name| env(name));
-        let key = set.map(|key| key.trim().to_owned()).find(|key| !key.is_empty());
-        let provider = key.map(|key| providers::from_row(row, vec![Secret::new(key)]));
-        found.extend(provider.and_then(Result::ok));
-    }
+/// When no such variable is set, or the overlay is wrong.
+pub fn from_environment(env: Env<'_>, read: ReadFile<'_>) -> Result<Config, NoProviders> {
+    let mut reader = Reader::new("", env, read);
+    let overlay = overlay::from_environment(&mut reader);
+    let hosted = || overlay.catalog.providers().filter(|row| !row.local);
+    let found: Vec<Provider> =
+        hosted().filter_map(|row| providers::from_environment(row, env, read)).collect();
     if found.is_empty() {
-        let names = rows().filter_map(|row| row.key_env.first().cloned());
-        return Err(NoProviders { looked_for: names.collect() });
+        let names = hosted().filter_map(|row| row.key_env.first().cloned());
+        let looked_for = names.collect();
+        return Err(NoProviders { looked_for, problems: reader.into_problems() });
     }
-    let no_files = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-    let mut reader = Reader::new("", env, &no_files);
-    Ok(assemble(&mut reader, &At::root(&Node::empty()), found))
+    let config = assemble(&mut reader, &At::root(&Node::empty()), found, overlay);
+    match reader.into_problems() {
+        problems if problems.is_empty() => Ok(config),
+        problems => Err(NoProviders { looked_for: Vec::new(), problems }),
+    }
+}
+
+/// The catalog without a configuration: the embedded one under the overlay that
+/// `WEIGHBRIDGE_CATALOG` names.
+///
+/// # Errors
+/// What is wrong with the overlay.
+pub fn catalog(env: Env<'_>, read: ReadFile<'_>) -> Result<Arc<Catalog>, Vec<Problem>> {
+    let mut reader = Reader::new("", env, read);
+    let overlay = overlay::from_environment(&mut reader);
+    match reader.into_problems() {
+        problems if problems.is_empty() => Ok(overlay.catalog),
+        problems => Err(problems),
+    }
+}
+
+/// The ids of all dialects that a provider can be said to speak.
+pub(crate) fn dialects() -> impl Iterator<Item = &'static str> {
+    let conversations = wire::dialect::DIALECTS.iter().map(|dialect| dialect.id);
+    conversations.chain(wire::plain::PLAIN_DIALECTS.iter().map(|dialect| dialect.id))
 }
 
 /// A duration as the file writes it (`500ms`, `2s`, `5m`).
@@ -115,16 +136,25 @@ pub fn duration(text: &str) -> Option<std::time::Duration> {
     values::duration(text).ok()
 }
 
-/// No file and no key in the environment.
+/// No file, and no key in the environment or a wrong overlay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoProviders {
     /// The variables that would have been used.
     pub looked_for: Vec<String>,
+    /// What is wrong with the overlay.
+    pub problems: Vec<Problem>,
 }
 
 impl fmt::Display for NoProviders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no provider: set one of {}", self.looked_for.join(", "))
+        // Nobody reads eighty names; the rest is in the reference.
+        const SHOWN: usize = 12;
+        if self.problems.is_empty() {
+            let names = self.looked_for.get(..SHOWN).unwrap_or(&self.looked_for);
+            return write!(f, "no provider: set one of {}, ...", names.join(", "));
+        }
+        let lines: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 
@@ -133,8 +163,9 @@ impl std::error::Error for NoProviders {}
 fn whole(reader: &mut Reader<'_>, root: &Node) -> Config {
     shape::check(reader, root);
     let at = At::root(root);
-    let providers = providers::providers(reader, &at.get("providers"), Catalog::embedded());
-    let config = assemble(reader, &at, providers);
+    let overlay = overlay::overlay(reader, &at.get("catalog"));
+    let providers = providers::providers(reader, &at.get("providers"), &overlay.catalog);
+    let config = assemble(reader, &at, providers, overlay);
     if config.groups.is_empty() && !config.open_catalog {
         let wrong = Wrong::new("without `models` and with `open_catalog: false` nothing is served");
         reader.wrong(&at.get("open_catalog"), wrong);
@@ -142,21 +173,28 @@ fn whole(reader: &mut Reader<'_>, root: &Node) -> Config {
     config
 }
 
-fn assemble(reader: &mut Reader<'_>, at: &At<'_>, providers: Vec<Provider>) -> Config {
+fn assemble(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    providers: Vec<Provider>,
+    overlay: overlay::Overlay,
+) -> Config {
     let server = server::server(reader, &at.get("server"));
     let timeouts = routing::timeouts(reader, &at.get("timeouts"), None);
     let failover = routing::failover(reader, &at.get("failover"), None);
     let breaker = routing::breaker(reader, &at.get("breaker"), None);
     let upstream_stream = routing::upstream_stream(reader, &at.get("upstream_stream"), None);
     let unknown_price = outward::unknown_price(reader, &at.get("unknown_price"));
+    let strict = reader.flag(&at.get("strict"), None);
     let around = groups::Around {
-        catalog: Catalog::embedded(),
+        catalog: &overlay.catalog,
         providers: &providers,
         unknown_price: &unknown_price,
         timeouts: &timeouts,
         failover: &failover,
         breaker: &breaker,
         upstream_stream,
+        strict,
     };
     Config {
         auth: server::auth(reader, at, &server),
@@ -165,6 +203,10 @@ fn assemble(reader: &mut Reader<'_>, at: &At<'_>, providers: Vec<Provider>) -> C
         open_catalog: reader.flag(&at.get("open_catalog"), None),
         log: outward::log(reader, &at.get("log")),
         telemetry: outward::telemetry(reader, &at.get("telemetry")),
+        passthrough: providers::passthrough(reader, &at.get("passthrough"), &providers),
+        catalog: overlay.catalog,
+        catalog_file: overlay.file,
+        strict,
         server,
         timeouts,
         failover,

@@ -31,6 +31,11 @@ impl<'t> At<'t> {
         Self { node, mark: Mark::START, path: String::new(), pattern: String::new() }
     }
 
+    /// A place where nothing is written.
+    pub(super) fn nowhere() -> Self {
+        Self { node: None, mark: Mark::START, path: String::new(), pattern: String::new() }
+    }
+
     /// The place of a key of ours in this section.
     pub(super) fn get(&self, key: &str) -> Self {
         self.child(self.node.and_then(|node| node.get(key)), key, key)
@@ -93,10 +98,36 @@ impl<'a> Reader<'a> {
         Self { file, directory, env, read, problems: Vec::new() }
     }
 
-    /// The problems in the order of the file.
+    /// The problems in the order of the file; those of other files come last.
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|problem| (problem.line, problem.column));
+        let file = self.file;
+        self.problems.sort_by_key(|each| (each.file != file, each.line, each.column));
         self.problems
+    }
+
+    /// How many problems there are so far.
+    pub(super) fn count_problems(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// An environment variable that is set to something.
+    pub(super) fn env(&self, name: &str) -> Option<String> {
+        let text = (self.env)(name)?.trim().to_owned();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// A path from the configuration's directory, and what is in the file.
+    pub(super) fn text_of(&self, path: &Path) -> (PathBuf, std::io::Result<String>) {
+        let path = self.directory.join(path);
+        let text = (self.read)(&path);
+        (path, text)
+    }
+
+    /// Notes a problem of another file.
+    pub(super) fn wrong_in(&mut self, file: &Path, line: Option<usize>, row: String, text: String) {
+        let (file, line) = (file.display().to_string(), line.unwrap_or(1));
+        let problem = Problem { file, line, column: 1, path: row, message: text, suggestion: None };
+        self.problems.push(problem);
     }
 
     /// Notes a problem at a place.
@@ -235,9 +266,9 @@ impl<'a> Reader<'a> {
 
     /// A secret that must be there: a written but empty one is a problem.
     pub(super) fn credential(&mut self, at: &At<'_>) -> Option<Secret> {
-        let before = self.problems.len();
+        let before = self.count_problems();
         let secret = self.secret(at);
-        if secret.is_none() && self.problems.len() == before {
+        if secret.is_none() && self.count_problems() == before {
             self.wrong(at, Wrong::new("empty").hint("is its environment variable set?"));
         }
         secret

@@ -65,6 +65,11 @@ fn of_kind(kind: Kind, path: &str) -> Map<String, Value> {
             json!({ "anyOf": each.collect::<Vec<_>>() })
         }
         Kind::Word(words) => json!({ "anyOf": [{ "enum": words }, indirect()] }),
+        Kind::Dialect => {
+            let ids: Vec<&str> = super::dialects().collect();
+            json!({ "anyOf": [{ "enum": ids }, indirect()] })
+        }
+        Kind::Scalar => json!({ "type": ["string", "number", "boolean", "null"] }),
         Kind::Count { least, most } => json!({
             "anyOf": [{ "type": "integer", "minimum": least, "maximum": most }, indirect()]
         }),
@@ -124,6 +129,10 @@ fn value(kind: Kind) -> String {
         Kind::Word(words) => {
             words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
         }
+        Kind::Dialect => {
+            super::dialects().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+        }
+        Kind::Scalar => "text, number, `true`, `false`".into(),
         Kind::Duration { .. } => "duration (`500ms`, `2s`, `5m`, `1h`, `30d`)".into(),
         Kind::Money => "money (`$50`)".into(),
         Kind::TokenPrice => "US dollars per million tokens (`$0.15`)".into(),

@@ -6,9 +6,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::{AuthKind, Model, Price};
+use catalog::{AuthKind, Catalog, Model, Price, QuirkSet};
 use wire::dialect::Quirks;
 
 use super::url::BaseUrl;
@@ -36,6 +37,16 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// Whether clients may also ask for `provider/model` directly.
     pub open_catalog: bool,
+    /// Whether a request is refused that its upstream's dialect cannot express whole, where a group
+    /// says nothing else.
+    pub strict: bool,
+    /// The provider of calls that are passed on as they are (audio, images, files, batches), as an
+    /// index into `providers`.
+    pub passthrough: Option<usize>,
+    /// What is known of providers and models, the user's overlay laid over.
+    pub catalog: Arc<Catalog>,
+    /// The file of that overlay.
+    pub catalog_file: Option<PathBuf>,
     /// What to do with a model whose price nobody knows.
     pub unknown_price: UnknownPrice,
     /// What is written to standard error.
@@ -218,7 +229,7 @@ pub struct Provider {
     /// The region its failures and costs belong to; empty where that means nothing.
     pub region: String,
     /// Its credentials; several rotate. Empty only where `auth` is `None`.
-    pub credentials: Vec<Secret>,
+    pub credentials: Vec<Proof>,
     /// Whether it can be asked for streams on behalf of clients that did not.
     pub stream: UpstreamStream,
     /// Whether HTTP/2 is spoken: by ALPN over TLS, by prior knowledge without.
@@ -240,8 +251,12 @@ pub struct Face {
     pub base_url: BaseUrl,
     /// How a credential is sent.
     pub auth: AuthKind,
-    /// Its peculiarities.
+    /// Its peculiarities, for models the catalog does not know.
     pub quirks: Quirks,
+    /// Those of them that the catalog's rows name.
+    pub row_quirks: QuirkSet,
+    /// Those that the user wrote, which have the last word.
+    pub own_quirks: QuirkSet,
     /// The path after the base URL where it is not the dialect's own; `{model}` stands for the
     /// upstream's name of the model. It may end in a query.
     pub path: Option<String>,
@@ -252,10 +267,50 @@ pub struct Face {
 }
 
 impl Face {
-    /// Its peculiarities with a model of the catalog.
+    /// Its peculiarities with a model of the catalog: the provider's row, then the model's, then
+    /// what the user wrote.
     #[must_use]
     pub fn quirks_of(&self, known: Option<&Model>) -> Quirks {
-        known.map_or_else(|| self.quirks.clone(), |known| known.quirks.clone())
+        match known {
+            Some(model) if !model.own_quirks.is_empty() => {
+                self.row_quirks.under(&model.own_quirks).under(&self.own_quirks).quirks()
+            }
+            _ => self.quirks.clone(),
+        }
+    }
+}
+
+/// What proves to a provider who is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// A text that is sent with every call: an API key, or a token that is ready. Where `auth` is
+    /// `aws_sigv4` or `gcp_oauth`, it goes as a bearer token.
+    Key(Secret),
+    /// An AWS key that signs every call.
+    Aws {
+        /// The key's name.
+        access_key_id: String,
+        /// The key.
+        secret_access_key: Secret,
+        /// What temporary keys are sent with.
+        session_token: Option<Secret>,
+    },
+    /// Google credentials that tokens are fetched with.
+    Gcp {
+        /// The JSON of a service account or of a user's login.
+        account: Secret,
+    },
+}
+
+impl Proof {
+    /// The part that must never be shown; it also tells credentials of one provider apart.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        match self {
+            Self::Key(secret) => secret.expose(),
+            Self::Aws { secret_access_key, .. } => secret_access_key.expose(),
+            Self::Gcp { account } => account.expose(),
+        }
     }
 }
 
@@ -311,6 +366,8 @@ pub struct Group {
     pub breaker: Breaker,
     /// Whether its upstreams are asked for streams.
     pub upstream_stream: UpstreamStream,
+    /// Whether a request is refused that its upstream's dialect cannot express whole.
+    pub strict: bool,
 }
 
 /// A model at a provider.

@@ -23,6 +23,7 @@ pub(in crate::config) struct Around<'a> {
     pub(in crate::config) failover: &'a Failover,
     pub(in crate::config) breaker: &'a Breaker,
     pub(in crate::config) upstream_stream: UpstreamStream,
+    pub(in crate::config) strict: bool,
 }
 
 /// Reads `models`.
@@ -64,6 +65,7 @@ fn group(
             &at.get("upstream_stream"),
             Some(around.upstream_stream),
         ),
+        strict: reader.flag(&at.get("strict"), Some(around.strict)),
     }
 }
 
