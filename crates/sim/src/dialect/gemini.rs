@@ -106,7 +106,10 @@ fn tools(body: &Value) -> Vec<Tool> {
     });
     let one = |tool: &Value| Tool {
         name: word(tool, "name").to_owned(),
-        schema: either(tool, "parametersJsonSchema", "parameters").cloned().unwrap_or(Value::Null),
+        schema: either(tool, "parametersJsonSchema", "parameters_json_schema")
+            .or_else(|| tool.get("parameters"))
+            .cloned()
+            .unwrap_or(Value::Null),
     };
     declared.flatten().map(one).collect()
 }
