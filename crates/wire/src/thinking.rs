@@ -124,7 +124,8 @@ fn by_budget(wish: &Reasoning, own: bool, bound: u64) -> Plan {
     Plan { thinking, effort, on: true, lost: false }
 }
 
-fn budget_of(effort: &str) -> u64 {
+/// The budget that an effort stands for.
+pub(crate) fn budget_of(effort: &str) -> u64 {
     EFFORTS.iter().find(|(word, _)| *word == effort).map_or(8_192, |(_, budget)| *budget)
 }
 

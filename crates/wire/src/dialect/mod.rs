@@ -9,6 +9,7 @@ use crate::peek::{ChatPeek, PeekError};
 
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+pub mod cohere_v2;
 pub mod gemini;
 pub mod openai_chat;
 pub mod openai_completions;
@@ -21,6 +22,7 @@ pub static DIALECTS: &[Dialect] = &[
     gemini::DIALECT,
     openai_responses::DIALECT,
     bedrock_converse::DIALECT,
+    cohere_v2::DIALECT,
     openai_completions::DIALECT,
 ];
 

@@ -7,6 +7,8 @@ mod bedrock;
 #[cfg(test)]
 mod completions;
 #[cfg(test)]
+mod cohere;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod eventstream;
