@@ -116,6 +116,6 @@ fn is_wish(value: &Value) -> bool {
         Value::Number(number) => number.as_u64() != Some(1),
         Value::String(word) => !USUAL_WORDS.contains(&word.as_str()),
         Value::Array(list) => list.iter().any(is_wish),
-        Value::Object(map) => !map.is_empty(),
+        Value::Object(_) => true,
     }
 }

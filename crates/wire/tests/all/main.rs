@@ -46,3 +46,7 @@ mod splice;
 mod sse;
 #[cfg(test)]
 mod crossing;
+#[cfg(test)]
+mod usage;
+#[cfg(test)]
+mod state;
