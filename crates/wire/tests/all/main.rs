@@ -50,3 +50,7 @@ mod crossing;
 mod usage;
 #[cfg(test)]
 mod state;
+#[cfg(test)]
+mod expressible;
+#[cfg(test)]
+mod rendered;
