@@ -47,7 +47,7 @@ pub const DIALECT: Dialect = Dialect {
     model_in_body: true,
     framing: Framing::Sse,
     end_mark: true,
-    peek: crate::peek::chat,
+    peek: crate::peek::responses,
     decode_request: request::decode,
     encode_request: encode_request::encode,
     decode_answer: answer::decode,
