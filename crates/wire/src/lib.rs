@@ -15,6 +15,8 @@ pub mod peek;
 
 pub mod splice;
 
+pub mod fit;
+
 pub mod hub;
 
 pub mod error;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use catalog::{Catalog, Model};
+use catalog::Model;
 use tokio::time::Instant;
 use wire::dialect::openai_chat;
 use wire::peek;
@@ -82,7 +82,8 @@ fn lane(open: &Open, planned: &plan::Planned) -> String {
     let mut line = format!("{} ({spoken})", lane.id);
     let Ok(request) = open.request() else { return line };
     let undescribed = Model::undescribed(&lane.provider, &lane.model, lane.price.clone());
-    let known = Catalog::embedded().model(&lane.vendor, &lane.model).unwrap_or(&undescribed);
+    let known =
+        open.snapshot.config.catalog.model(&lane.vendor, &lane.model).unwrap_or(&undescribed);
     let count = catalog::tokens::count_chat(request, known);
     let each = request.max_tokens.unwrap_or(lane.max_output).min(lane.max_output);
     let output = each.saturating_mul(u64::from(request.n.unwrap_or(1).max(1)));

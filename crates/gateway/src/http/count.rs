@@ -53,8 +53,8 @@ fn counted(exchange: &Exchange) -> Result<Value, Failure> {
 }
 
 /// What is known of a deployment's model.
-fn described(_exchange: &Exchange, lane: &Lane) -> Model {
-    let known = catalog::Catalog::embedded().model(&lane.vendor, &lane.model);
+fn described(exchange: &Exchange, lane: &Lane) -> Model {
+    let known = exchange.snapshot.config.catalog.model(&lane.vendor, &lane.model);
     known
         .cloned()
         .unwrap_or_else(|| Model::undescribed(&lane.provider, &lane.model, lane.price.clone()))

@@ -20,6 +20,7 @@ use super::exchange::{Exchange, Open};
 use super::fire::{PlainTalk, Talk};
 use super::lanes::{Face, Lane};
 use super::lapse::{Cause, Lapse};
+use super::proof::Proof;
 use super::settle;
 use super::speech::Speech;
 use crate::upstream::{Call, Origin};
@@ -40,6 +41,8 @@ pub struct Composed {
     pub talk: Talk,
     /// The upstream's peculiarities.
     pub quirks: Quirks,
+    /// What else the call must carry.
+    pub proof: Arc<Proof>,
 }
 
 /// A body with what must be known to read its answer.
@@ -87,6 +90,7 @@ pub fn call(open: &mut Open, leg: &Leg, stream: bool) -> Result<Composed, Lapse>
         origin: Arc::clone(&face.origin),
         talk: written.talk,
         quirks: face.quirks.clone(),
+        proof: face.proof(leg.credential),
     })
 }
 
@@ -101,16 +105,18 @@ fn conversation(
     let prefill = leg.prefill.as_deref();
     let lane = &leg.planned.lane;
     let foreign = is_foreign(open, lane);
-    let same = upstream.id == door.id && prefill.is_none() && !foreign;
+    let fits = || wire::fit::goes_as_it_is(upstream, &face.quirks, &open.body, &open.peek);
+    let same = upstream.id == door.id && prefill.is_none() && !foreign && fits();
     let body = if same {
-        let patches = wire::splice::ChatPatches {
-            model: upstream.model_in_body.then_some(&lane.model),
-            stream: upstream.model_in_body.then_some(stream),
-            include_usage: stream && open.door.asks_usage() && !face.quirks.no_stream_options,
-            ..Default::default()
-        };
-        let mut edits = patches.edits(&open.peek);
-        wire::splice::splice(&open.body, &mut edits)
+        wire::splice::same_dialect(
+            upstream,
+            &face.quirks,
+            &open.body,
+            &open.peek,
+            &lane.model,
+            stream,
+            open.door.asks_usage(),
+        )
     } else {
         let target = Target {
             model: &lane.model,
@@ -125,7 +131,10 @@ fn conversation(
         vec![Bytes::from(encoded.body)]
     };
     let path = (upstream.path)(&lane.model, stream);
-    Ok(Written { body, path, talk: Talk::Chat { door, upstream }, same })
+    // An answer that goes on as it came repeats nothing that we would have to know.
+    let relayed = upstream.id == door.id && stream == open.streams();
+    let asked = if relayed { None } else { open.request().ok().map(Arc::clone) };
+    Ok(Written { body, path, talk: Talk::Chat { door, upstream, asked }, same })
 }
 
 fn plain(
@@ -139,12 +148,7 @@ fn plain(
     let path = (upstream.path)(&lane.model, &ask);
     let same = upstream.id == door.id;
     let body = if same {
-        let patches = wire::splice::ChatPatches {
-            model: upstream.model_in_body.then_some(&lane.model),
-            ..Default::default()
-        };
-        let mut edits = patches.edits(&open.peek);
-        wire::splice::splice(&open.body, &mut edits)
+        wire::plain::splice_model(upstream, &open.body, &open.peek, &lane.model)
     } else {
         let encoded = (upstream.encode_ask)(&ask, &lane.model, &face.quirks);
         let encoded = encoded.map_err(|error| not_a_request(&error))?;

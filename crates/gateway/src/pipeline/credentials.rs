@@ -3,13 +3,16 @@
 //! The headers of an upstream request come from here alone: nothing of the client's own headers is
 //! passed on, but for the few that `attempt` names.
 
+use std::sync::Arc;
+
 use catalog::AuthKind;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::lanes::Credential;
+use super::proof::Proof;
 use super::state::States;
-use crate::config::{Face, Provider};
+use crate::config::{Face, Proof as Written, Provider, Secret};
 
 /// The version of Anthropic's API that the dialect speaks.
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -18,28 +21,49 @@ const AGENT: &str = concat!("weighbridge/", env!("CARGO_PKG_VERSION"));
 /// The provider's credentials in order; one without a secret where it needs none.
 #[must_use]
 pub fn of(provider: &Provider, states: &States) -> Vec<Credential> {
-    let credential = |secret: &str| Credential {
-        secret: secret.to_owned(),
-        state: states.credential(&provider.id, secret),
+    let credential = |written: Option<&Written>| {
+        let secret = written.map_or("", Written::secret);
+        Credential { secret: secret.to_owned(), state: states.credential(&provider.id, secret) }
     };
-    secrets(provider).map(credential).collect()
+    each(provider).map(credential).collect()
 }
 
 /// The fixed header fields of a face, once for each credential.
 #[must_use]
 pub fn headers(provider: &Provider, face: &Face) -> Vec<HeaderMap> {
-    secrets(provider).map(|secret| carrying(face, secret)).collect()
+    each(provider).map(|written| carrying(face, written)).collect()
 }
 
-fn secrets(provider: &Provider) -> impl Iterator<Item = &str> {
-    let none = provider.credentials.is_empty().then_some("");
-    provider.credentials.iter().map(|secret| secret.expose()).chain(none)
+/// What proves each credential besides header fields.
+#[must_use]
+pub fn proofs(provider: &Provider) -> Vec<Arc<Proof>> {
+    each(provider).map(|written| Arc::new(proof(provider, written))).collect()
 }
 
-fn carrying(face: &Face, secret: &str) -> HeaderMap {
+/// The credentials, or nothing once.
+fn each(provider: &Provider) -> impl Iterator<Item = Option<&Written>> {
+    let none = provider.credentials.is_empty().then_some(None);
+    provider.credentials.iter().map(Some).chain(none)
+}
+
+fn proof(provider: &Provider, written: Option<&Written>) -> Proof {
+    match written {
+        None | Some(Written::Key(_)) => Proof::Headers,
+        Some(Written::Aws { access_key_id, secret_access_key, session_token }) => {
+            let session = session_token.as_ref().map(Secret::expose);
+            Proof::aws(access_key_id, secret_access_key.expose(), session, &provider.region)
+        }
+        Some(Written::Gcp { account }) => Proof::google(account.expose()).unwrap_or_else(|error| {
+            tracing::error!(provider = %provider.id, error, "the Google credential is of no use");
+            Proof::Headers
+        }),
+    }
+}
+
+fn carrying(face: &Face, written: Option<&Written>) -> HeaderMap {
     let mut headers = fixed(face);
-    if !secret.is_empty()
-        && let Some((name, text)) = carried(face.auth, secret)
+    if let Some(Written::Key(secret)) = written
+        && let Some((name, text)) = carried(face.auth, secret.expose())
         && let Ok(mut value) = HeaderValue::from_str(&text)
     {
         value.set_sensitive(true);
@@ -68,14 +92,15 @@ fn fixed(face: &Face) -> HeaderMap {
 
 fn carried(auth: AuthKind, secret: &str) -> Option<(HeaderName, String)> {
     match auth {
-        AuthKind::Bearer => Some((AUTHORIZATION, format!("Bearer {secret}"))),
+        // A ready token stands in for a signature or a fetched one.
+        AuthKind::Bearer | AuthKind::AwsSigv4 | AuthKind::GcpOauth => {
+            Some((AUTHORIZATION, format!("Bearer {secret}")))
+        }
         AuthKind::XApiKey => Some((HeaderName::from_static("x-api-key"), secret.to_owned())),
         AuthKind::XGoogApiKey => {
             Some((HeaderName::from_static("x-goog-api-key"), secret.to_owned()))
         }
         AuthKind::ApiKey => Some((HeaderName::from_static("api-key"), secret.to_owned())),
-        // Signed when the call is made.
-        AuthKind::AwsSigv4 | AuthKind::GcpOauth => None,
         AuthKind::None => None,
     }
 }

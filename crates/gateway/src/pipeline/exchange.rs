@@ -74,7 +74,7 @@ pub struct Exchange {
     /// Request fields that the last upstream's dialect cannot express.
     pub dropped: Vec<&'static str>,
     retry_token: Option<RetryToken>,
-    request: OnceLock<Result<hub::Request, DecodeError>>,
+    request: OnceLock<Result<Arc<hub::Request>, DecodeError>>,
     ask: OnceLock<Result<Arc<Ask>, DecodeError>>,
 }
 
@@ -216,11 +216,12 @@ impl Exchange {
     ///
     /// # Errors
     /// When the body is JSON but no request of its dialect.
-    pub fn request(&self) -> Result<&hub::Request, &DecodeError> {
+    pub fn request(&self) -> Result<&Arc<hub::Request>, &DecodeError> {
         self.request
             .get_or_init(|| match self.door {
                 Speech::Chat(door) => {
-                    (door.decode_request)(&self.body, self.said.model.as_deref(), self.streams())
+                    let (model, stream) = (self.said.model.as_deref(), self.streams());
+                    (door.decode_request)(&self.body, model, stream).map(Arc::new)
                 }
                 _ => Err(DecodeError::at("", "this is no conversation")),
             })
@@ -244,7 +245,7 @@ impl Exchange {
     /// Whether nothing of the request may be left out.
     #[must_use]
     pub fn is_strict(&self) -> bool {
-        self.asks.strict
+        self.asks.strict || self.group.as_ref().is_some_and(|group| group.strict)
     }
 
     /// Whether an answer cut in the middle could be continued: plain text, one alternative.

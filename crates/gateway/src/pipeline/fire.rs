@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use wire::classify::{self, Sighting};
 use wire::dialect::{Dialect, Quirks};
 use wire::error::{DecodeError, Reported};
-use wire::hub::{Answer, StopReason, Usage};
+use wire::hub::{Answer, Request, StopReason, Usage};
 use wire::plain::{Ask, PlainDialect};
 use wire::translate::StreamTranslator;
 
@@ -24,6 +24,7 @@ use super::exchange::Shot;
 use super::feed::{Along, Fed, Feed, Reader, Tally};
 use super::lanes::Lane;
 use super::lapse::{Cause, Lapse};
+use super::proof::Proof;
 use crate::config::Timeouts;
 use crate::upstream::{Call, Origin, Response, ResponseBody};
 
@@ -47,6 +48,8 @@ pub struct Aim {
     pub quirks: Quirks,
     /// The request.
     pub call: Call,
+    /// What else the request must carry.
+    pub proof: Arc<Proof>,
     /// What is spoken on both sides.
     pub talk: Talk,
     /// The clocks of this attempt.
@@ -73,6 +76,8 @@ pub enum Talk {
         door: &'static Dialect,
         /// The upstream's.
         upstream: &'static Dialect,
+        /// What was asked, where the answer is translated; some doors repeat parts of it.
+        asked: Option<Arc<Request>>,
     },
     /// A call that is answered whole.
     Plain(Arc<PlainTalk>),
@@ -149,7 +154,8 @@ pub struct Opening {
 /// # Errors
 /// The lapse, whatever went wrong.
 pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, mut aim: Aim) -> Result<Arrived, Lapse> {
-    let call = std::mem::take(&mut aim.call);
+    let mut call = std::mem::take(&mut aim.call);
+    aim.proof.put_on(&core, &shot.permit, &aim.origin, &mut call).await?;
     let response = answer_head(&core, &shot, &aim, call).await?;
     shot.raced.store(response.resent, Ordering::Relaxed);
     let status = response.status;
@@ -163,8 +169,8 @@ pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, mut aim: Aim) -> Result<Arri
         kind => kind,
     };
     match &aim.talk {
-        Talk::Chat { door, upstream } => {
-            let pair = Pair { door, upstream };
+        Talk::Chat { door, upstream, asked } => {
+            let pair = Pair { door, upstream, asked: asked.as_deref() };
             match kind {
                 BodyKind::Events => streamed(&shot, &aim, pair, response).await,
                 _ => whole(&aim, pair, response).await,
@@ -179,12 +185,13 @@ pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, mut aim: Aim) -> Result<Arri
 
 /// The two dialects of a conversation.
 #[derive(Clone, Copy)]
-struct Pair {
+struct Pair<'r> {
     door: &'static Dialect,
     upstream: &'static Dialect,
+    asked: Option<&'r Request>,
 }
 
-impl Pair {
+impl Pair<'_> {
     fn is_same(self) -> bool {
         self.door.id == self.upstream.id
     }
@@ -281,7 +288,7 @@ async fn error_body(mut body: ResponseBody) -> Bytes {
 async fn streamed(
     shot: &Shot,
     aim: &Aim,
-    pair: Pair,
+    pair: Pair<'_>,
     response: Response,
 ) -> Result<Arrived, Lapse> {
     let sent = response.sent_at;
@@ -302,7 +309,11 @@ async fn streamed(
 }
 
 /// How errors inside the stream are classed; owned by the feed.
-fn classifier(aim: &Aim, pair: Pair, status: u16) -> Box<dyn Fn(&Reported) -> Lapse + Send + Sync> {
+fn classifier(
+    aim: &Aim,
+    pair: Pair<'_>,
+    status: u16,
+) -> Box<dyn Fn(&Reported) -> Lapse + Send + Sync> {
     let lane = Arc::clone(&aim.lane);
     Box::new(move |reported| {
         let (class, wait) =
@@ -311,7 +322,7 @@ fn classifier(aim: &Aim, pair: Pair, status: u16) -> Box<dyn Fn(&Reported) -> La
     })
 }
 
-fn reader(aim: &Aim, pair: Pair) -> Reader {
+fn reader(aim: &Aim, pair: Pair<'_>) -> Reader {
     let (upstream, quirks) = (pair.upstream, &aim.quirks);
     let along = |wanted: bool| wanted.then(|| Along::new(upstream, quirks));
     match aim.want {
@@ -326,11 +337,17 @@ fn reader(aim: &Aim, pair: Pair) -> Reader {
             keep_usage: usage,
             along: along(wanted),
         },
-        Want::Stream { usage, along: wanted } => Reader::Translate {
-            translator: StreamTranslator::new(upstream, quirks, pair.door, usage)
-                .created(aim.asked_unix),
-            along: along(wanted),
-        },
+        Want::Stream { usage, along: wanted } => {
+            let translator = StreamTranslator::new(upstream, quirks, pair.door, usage);
+            let translator = match pair.asked {
+                Some(asked) => translator.asked(asked),
+                None => translator,
+            };
+            Reader::Translate {
+                translator: translator.created(aim.asked_unix),
+                along: along(wanted),
+            }
+        }
     }
 }
 
@@ -393,7 +410,7 @@ fn timed_out(deadline: Instant, otherwise: Cause) -> Lapse {
 async fn aggregate(
     shot: &Shot,
     aim: &Aim,
-    pair: Pair,
+    pair: Pair<'_>,
     mut feed: Feed,
     first_token: Instant,
 ) -> Result<Arrived, Lapse> {
@@ -434,7 +451,7 @@ async fn gather(
     }
 }
 
-fn gathered(aim: &Aim, pair: Pair, feed: Feed) -> Result<Arrived, Lapse> {
+fn gathered(aim: &Aim, pair: Pair<'_>, feed: Feed) -> Result<Arrived, Lapse> {
     let (whole, tally, body) = feed.into_aggregate();
     super::relay::finish_reading(body);
     let body = in_door(aim, pair, Bytes::from(whole))?;
@@ -446,17 +463,17 @@ fn gathered(aim: &Aim, pair: Pair, feed: Feed) -> Result<Arrived, Lapse> {
     })
 }
 
-fn in_door(aim: &Aim, pair: Pair, body: Bytes) -> Result<Bytes, Lapse> {
+fn in_door(aim: &Aim, pair: Pair<'_>, body: Bytes) -> Result<Bytes, Lapse> {
     if pair.is_same() {
         return Ok(body);
     }
-    let answer =
-        wire::translate::answer(pair.upstream, &aim.quirks, &body, pair.door, aim.asked_unix);
+    let told = (aim.asked_unix, pair.asked);
+    let answer = wire::translate::answer_to(pair.upstream, &aim.quirks, &body, pair.door, told);
     answer.map(Bytes::from).map_err(|error| Lapse::new(Cause::BadJson).detail(error.to_string()))
 }
 
 /// Reads an unstreamed answer.
-async fn whole(aim: &Aim, pair: Pair, response: Response) -> Result<Arrived, Lapse> {
+async fn whole(aim: &Aim, pair: Pair<'_>, response: Response) -> Result<Arrived, Lapse> {
     let status = response.status;
     let body = body_of(aim, response).await?;
     judge(aim, pair, body).map_err(|lapse| lapse.status(status))
@@ -530,7 +547,7 @@ fn found(aim: &Aim, talk: &PlainTalk, body: Bytes) -> Result<Arrived, Lapse> {
 }
 
 /// Decides whether a body with status 200 is an answer.
-fn judge(aim: &Aim, pair: Pair, body: Bytes) -> Result<Arrived, Lapse> {
+fn judge(aim: &Aim, pair: Pair<'_>, body: Bytes) -> Result<Arrived, Lapse> {
     sound(aim, &body, pair.upstream.decode_error)?;
     let answer = match (pair.upstream.decode_answer)(&body, &aim.quirks) {
         Err(error) => return Err(Lapse::new(Cause::BadJson).detail(error.to_string())),
@@ -548,7 +565,7 @@ fn judge(aim: &Aim, pair: Pair, body: Bytes) -> Result<Arrived, Lapse> {
     arrived(aim, pair, &answer, body)
 }
 
-fn arrived(aim: &Aim, pair: Pair, answer: &Answer, body: Bytes) -> Result<Arrived, Lapse> {
+fn arrived(aim: &Aim, pair: Pair<'_>, answer: &Answer, body: Bytes) -> Result<Arrived, Lapse> {
     let content_bytes = body.len() as u64;
     match aim.want {
         Want::Whole => Ok(Arrived::Whole {
@@ -559,6 +576,9 @@ fn arrived(aim: &Aim, pair: Pair, answer: &Answer, body: Bytes) -> Result<Arrive
         }),
         Want::Stream { usage, .. } => {
             let mut encoder = (pair.door.encode_events)(usage);
+            if let Some(asked) = pair.asked {
+                encoder.asked(asked);
+            }
             let (mut out, mut closing) = (Vec::new(), Vec::new());
             for event in wire::replay::events_of(answer) {
                 encoder.event(&event, &mut out);
@@ -571,7 +591,7 @@ fn arrived(aim: &Aim, pair: Pair, answer: &Answer, body: Bytes) -> Result<Arrive
 }
 
 /// An unstreamed answer as a stream that is complete from the start.
-fn replayed(pair: Pair, answer: &Answer, held: Vec<Bytes>, closing: Bytes) -> Arrived {
+fn replayed(pair: Pair<'_>, answer: &Answer, held: Vec<Bytes>, closing: Bytes) -> Arrived {
     let feed = Feed::replay(wire::replay::events_of(answer), answer.usage, pair.door);
     Arrived::Stream(Box::new(Opening { held, feed, closing: Some(closing) }))
 }

@@ -15,6 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use wire::dialect::Quirks;
 use wire::error::Reported;
 
+use super::proof::Proof;
 use super::speech::Speech;
 use super::state::{BreakerCell, CredentialState, LaneState, States};
 use crate::config::{
@@ -57,6 +58,8 @@ pub struct Group {
     pub failover: Failover,
     /// Whether upstreams are asked for streams.
     pub upstream_stream: UpstreamStream,
+    /// Whether nothing of a request may be left out.
+    pub strict: bool,
 }
 
 /// A deployment: a model at a provider, with everything needed to call it.
@@ -165,6 +168,8 @@ pub struct Face {
     stream_path: Option<String>,
     /// The fixed header fields with each credential, in the order of the lane's credentials.
     pub headers: Vec<HeaderMap>,
+    /// What else proves each credential, in the same order.
+    pub proofs: Vec<Arc<Proof>>,
 }
 
 impl Face {
@@ -177,6 +182,12 @@ impl Face {
             None => own(),
         };
         format!("{}{path}", self.path_prefix)
+    }
+
+    /// What proves a credential besides header fields.
+    #[must_use]
+    pub fn proof(&self, credential: usize) -> Arc<Proof> {
+        self.proofs.get(credential).or(self.proofs.first()).map(Arc::clone).unwrap_or_default()
     }
 
     /// Another path of the same API.
@@ -264,13 +275,14 @@ impl Snapshot {
                 timeouts: group.timeouts,
                 failover: group.failover,
                 upstream_stream: group.upstream_stream,
+                strict: group.strict,
             }));
         }
     }
 
     fn add_catalog(&mut self, lanes: &mut LaneTable) {
         for provider in &self.config.providers {
-            for (model, alias) in model_names(provider) {
+            for (model, alias) in model_names(provider, &self.config.catalog) {
                 let lane = lanes.lane(provider, &model, &self.config, &self.states);
                 let number = self.groups.len();
                 let group = Group { alias, ..single(&self.config, Arc::clone(&lane)) };
@@ -318,7 +330,8 @@ impl Snapshot {
         let speaks = |provider: &&Provider| {
             provider.usual().is_some_and(|face| face.dialect.starts_with("openai_"))
         };
-        let provider = providers.iter().find(speaks)?;
+        let named = self.config.passthrough.and_then(|number| providers.get(number));
+        let provider = named.or_else(|| providers.iter().find(speaks))?;
         let id: Arc<str> = Arc::from(format!("{}/{PASSED_THROUGH}", provider.id));
         let state = self.states.lane(&id);
         let lane = build_lane(id, state, provider, PASSED_THROUGH, &self.config, &self.states);
@@ -373,10 +386,10 @@ fn ordered() -> &'static Strategy {
 }
 
 /// The names that a provider's models are asked for by, and whether each is an alias.
-fn model_names(provider: &Provider) -> Vec<(String, bool)> {
+fn model_names(provider: &Provider, catalog: &Catalog) -> Vec<(String, bool)> {
     let own = provider.models.iter().map(|model| (model.name.clone(), false));
     let known = provider.catalog_id.as_deref().into_iter().flat_map(|id| {
-        let models = Catalog::embedded().models().filter(move |model| model.provider == id);
+        let models = catalog.models().filter(move |model| model.provider == id);
         models.flat_map(|model| model.names().map(|name| (name.to_owned(), name != model.id)))
     });
     own.chain(known).collect()
@@ -395,6 +408,7 @@ fn single(config: &Config, lane: Arc<Lane>) -> Group {
         timeouts: config.timeouts,
         failover: config.failover,
         upstream_stream: config.upstream_stream,
+        strict: config.strict,
     }
 }
 
@@ -436,7 +450,7 @@ fn build_lane(
     config: &Config,
     states: &States,
 ) -> Lane {
-    let known = provider.catalog_id.as_deref().and_then(|id| Catalog::embedded().model(id, model));
+    let known = provider.catalog_id.as_deref().and_then(|id| config.catalog.model(id, model));
     let facts = Facts::of(provider, model, known, config);
     let faces = provider.faces.iter().filter_map(|face| build_face(provider, face, known));
     Lane {
@@ -468,6 +482,7 @@ fn build_face(provider: &Provider, face: &config::Face, known: Option<&Model>) -
         path: face.path.clone(),
         stream_path: face.stream_path.clone(),
         headers: super::credentials::headers(provider, face),
+        proofs: super::credentials::proofs(provider),
         speech,
     })
 }

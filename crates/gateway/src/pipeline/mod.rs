@@ -16,6 +16,7 @@ pub mod tell;
 pub mod speech;
 pub mod exchange;
 pub mod lanes;
+pub mod proof;
 pub mod credentials;
 pub mod state;
 pub mod compose;

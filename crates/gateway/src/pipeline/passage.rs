@@ -160,7 +160,7 @@ async fn exchange(
     core: &Core,
     open: &mut Open,
     lane: &Lane,
-    call: Call,
+    mut call: Call,
     timeouts: Timeouts,
 ) -> Result<crate::upstream::Response, Lapse> {
     let Some(face) = lane.face(Speech::Passage) else {
@@ -172,6 +172,8 @@ async fn exchange(
     let on_sent = |at| {
         let _ = shot.sent.set(at);
     };
+    let credential = open.attempts.first().map_or(0, |attempt| attempt.credential);
+    face.proof(credential).put_on(core, &shot.permit, &face.origin, &mut call).await?;
     let send = core.upstream.send(&shot.permit, &face.origin, call, timeouts.connect, on_sent);
     let waited = timeout_at(open.deadline, send).await;
     let response = waited.map_err(|_| Lapse::new(Cause::TotalTimeout))?.map_err(Lapse::of_send)?;

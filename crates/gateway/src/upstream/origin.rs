@@ -51,7 +51,8 @@ impl Origin {
     }
 
     /// Host and port as `Host` and `:authority` carry them.
-    pub(super) fn authority(&self) -> String {
+    #[must_use]
+    pub fn authority(&self) -> String {
         let host = match self.host.contains(':') {
             true => format!("[{}]", self.host),
             false => self.host.clone(),
