@@ -13,11 +13,17 @@ mod errors;
 #[cfg(test)]
 mod eventstream;
 #[cfg(test)]
+mod fuzzing;
+#[cfg(test)]
 mod gemini;
 #[cfg(test)]
 mod join;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod matrix;
+#[cfg(test)]
+mod meaning;
 #[cfg(test)]
 mod meter;
 #[cfg(test)]
@@ -30,6 +36,8 @@ mod openai_recorded;
 mod peek;
 #[cfg(test)]
 mod plain;
+#[cfg(test)]
+mod recorded_calls;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]

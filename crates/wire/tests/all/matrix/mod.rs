@@ -16,7 +16,7 @@ mod requests;
 use wire::dialect::{Dialect, Quirks};
 
 /// The dialects that clients speak here.
-static D: &[&str] = &["openai_chat", "openai_responses", "anthropic_messages", "gemini"];
+static DOORS: &[&str] = &["openai_chat", "openai_responses", "anthropic_messages", "gemini"];
 
 /// An upstream of the matrix.
 struct Upstream {
@@ -26,7 +26,7 @@ struct Upstream {
     quirks: &'static str,
 }
 
-static ALL: &[Upstream] = &[
+static UPSTREAMS: &[Upstream] = &[
     plain("openai_chat"),
     Upstream { name: "azure", dialect: "openai_chat", quirks: "max_completion_tokens = true" },
     plain("openai_responses"),
@@ -50,17 +50,6 @@ impl Upstream {
     }
 
     fn named(name: &str) -> &'static Self {
-        ALL.iter().find(|upstream| upstream.name == name).expect("a known upstream")
+        UPSTREAMS.iter().find(|upstream| upstream.name == name).expect("a known upstream")
     }
-}
-
-fn upstreams() -> impl Iterator<Item = &'static Upstream> {
-    ALL.iter().filter(|up| wire::dialect::find(up.dialect).is_some())
-}
-fn doors() -> impl Iterator<Item = &'static &'static str> {
-    D.iter().filter(|d| wire::dialect::find(d).is_some())
-}
-fn is_known(heading: &str) -> bool {
-    let name = heading.split(' ').next().unwrap();
-    upstreams().any(|u| u.name == name)
 }

@@ -1,7 +1,7 @@
 //! What goes upstream for each client's request.
 
 use super::folder::{Sections, cases, check, shown};
-use super::{Upstream, doors, upstreams};
+use super::{DOORS, UPSTREAMS, Upstream};
 use crate::samples::dialect;
 use serde_json::Value;
 use wire::dialect::{Encoded, Target};
@@ -36,7 +36,7 @@ fn sent(request: &Request, upstream: &Upstream) -> String {
 #[test]
 fn every_upstream_is_asked_as_the_golden_files_say() {
     for (case, asked) in cases("asked.txt") {
-        for upstream in upstreams() {
+        for upstream in UPSTREAMS {
             let sections: Sections = asked
                 .iter()
                 .map(|(door, body)| (door.clone(), sent(&read(door, body), upstream)))
@@ -50,7 +50,7 @@ fn every_upstream_is_asked_as_the_golden_files_say() {
 fn every_case_of_a_request_is_asked_at_known_doors() {
     for (case, asked) in cases("asked.txt") {
         for (door, _) in &asked {
-            assert!(doors().any(|d| d == door), "{case}: {door}");
+            assert!(DOORS.contains(&door.as_str()), "{case}: {door}");
         }
     }
 }
@@ -59,7 +59,7 @@ fn every_case_of_a_request_is_asked_at_known_doors() {
 fn asking_for_a_stream_changes_nothing_else() {
     for (case, asked) in cases("asked.txt") {
         for (door, body) in &asked {
-            for upstream in upstreams() {
+            for upstream in UPSTREAMS {
                 let request = read(door, body);
                 let [streamed, whole] = [true, false].map(|stream| {
                     let encoded = written(&request, upstream, stream);
@@ -78,7 +78,7 @@ fn asking_for_a_stream_changes_nothing_else() {
 fn what_an_upstream_is_asked_its_own_dialect_reads() {
     for (case, asked) in cases("asked.txt") {
         for (door, body) in &asked {
-            for upstream in upstreams() {
+            for upstream in UPSTREAMS {
                 let pair = format!("{case}: {door} -> {}", upstream.name);
                 let asked = read(door, body);
                 let encoded = written(&asked, upstream, true);
