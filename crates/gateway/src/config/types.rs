@@ -267,6 +267,13 @@ pub struct Face {
 }
 
 impl Face {
+    /// Whether a model of the catalog answers here: some are served by one dialect alone.
+    #[must_use]
+    pub fn serves(&self, known: Option<&Model>) -> bool {
+        let only = known.and_then(|model| model.only.as_deref());
+        only.is_none_or(|only| only == self.dialect)
+    }
+
     /// Its peculiarities with a model of the catalog: the provider's row, then the model's, then
     /// what the user wrote.
     #[must_use]

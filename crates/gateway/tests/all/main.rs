@@ -27,6 +27,9 @@ mod reference;
 mod refused;
 
 #[cfg(test)]
+mod overlay;
+
+#[cfg(test)]
 mod unlisted;
 
 #[cfg(test)]

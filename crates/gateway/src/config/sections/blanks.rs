@@ -26,7 +26,7 @@ impl<'a> Blanks<'a> {
     ) -> Self {
         let mut blanks = Self::of_row(at, row);
         for name in BLANKS {
-            let written = reader.written(&at.get(name), |text| checked(text));
+            let written = reader.written(&at.get(name), checked);
             blanks.values.extend(written.map(|value| (*name, value)));
         }
         blanks

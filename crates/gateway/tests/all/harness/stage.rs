@@ -63,6 +63,10 @@ pub(crate) struct Setup {
     pub(crate) groups: String,
     /// The value of `auth`.
     pub(crate) auth: &'static str,
+    /// Further providers, as whole lines.
+    pub(crate) providers: String,
+    /// What every file ending in `.toml` holds.
+    pub(crate) catalog: String,
 }
 
 impl Default for Setup {
@@ -85,6 +89,8 @@ impl Default for Setup {
             models: String::new(),
             groups: String::new(),
             auth: "open",
+            providers: String::new(),
+            catalog: String::new(),
         }
     }
 }
@@ -153,6 +159,7 @@ impl Setup {
         let (dialect, keys, top, group) = (self.dialect, &self.keys_a, &self.top, &self.group);
         let (dialect_b, models, groups, auth) =
             (self.dialect_b, &self.models, &self.groups, self.auth);
+        let providers = &self.providers;
         let keyed = if keys.contains("api_keys") { "" } else { "api_key: key-of-a, " };
         let patient = match self.patient {
             true => format!("breaker: {{ failures: {PATIENCE} }}"),
@@ -162,7 +169,7 @@ impl Setup {
             "auth: {auth}\n{patient}\n{top}\nopen_catalog: true\nproviders:\n\
              \x20 a: {{ dialect: {dialect}, base_url: \"{url_a}{path_a}\", {keyed}{model}, {models} }}, {keys} }}\n\
              \x20 b: {{ dialect: {dialect_b}, base_url: \"{url_b}{path_b}\", api_key: key-of-b, {model}, {models} }} }}\n\
-             models:\n\
+             {providers}models:\n\
              \x20 pair: {{ deployments: [a/m, b/m], strategy: ordered, {group} }}\n\
              \x20 solo: {{ deployments: [a/m], {group} }}\n\
              \x20 other: {{ deployments: [b/m], {group} }}\n\
@@ -176,7 +183,10 @@ impl Setup {
             let text = base64::engine::general_purpose::STANDARD.encode(der);
             format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
         });
-        let read = |_: &std::path::Path| {
+        let read = |path: &std::path::Path| {
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                return Ok(self.catalog.clone());
+            }
             pem.clone().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
         };
         config::parse(yaml, "stage.yaml", &|_| None, &read).unwrap_or_else(|problems| {
