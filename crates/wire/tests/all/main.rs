@@ -21,6 +21,8 @@ mod join;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod laws_of_all;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod meaning;

@@ -8,9 +8,14 @@ use wire::classify::{Sighting, classify, classify_reported};
 use wire::error::Problem;
 use wire::hub::{Event, StopReason};
 
+/// The provider's id: the first word of the name.
+fn provider(upstream: &Upstream) -> &str {
+    upstream.name.split('_').next().unwrap_or_default()
+}
+
 fn of_body(upstream: &Upstream, status: u16, body: &str) -> String {
     let verdict = classify(&Sighting {
-        provider: upstream.name,
+        provider: provider(upstream),
         dialect: upstream.dialect,
         status,
         header: &|_| None,
@@ -44,7 +49,7 @@ fn of_stream(upstream: &Upstream, lines: &str) -> String {
         );
         return format!("{:?}\n", stop.expect(upstream.name));
     };
-    let (class, wait) = classify_reported(upstream.name, upstream.dialect, 200, &reported);
+    let (class, wait) = classify_reported(provider(upstream), upstream.dialect, 200, &reported);
     format!("{class:?}, wait {wait:?}\n{reported:?}\n")
 }
 
