@@ -474,7 +474,7 @@ fn build_lane(
 }
 
 fn build_face(provider: &Provider, face: &config::Face, known: Option<&Model>) -> Option<Face> {
-    let speech = Speech::find(&face.dialect)?;
+    let speech = Speech::find(&face.dialect).filter(|_| face.serves(known))?;
     Some(Face {
         quirks: face.quirks_of(known),
         origin: Arc::new(origin(provider, &face.base_url)),
