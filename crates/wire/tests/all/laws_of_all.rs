@@ -16,7 +16,7 @@ use wire::hub::{
     ToolChoice, Usage,
 };
 use wire::replay::events_of;
-use wire::translate::{StreamTranslator, answer as translated};
+use wire::translate::{Known, StreamTranslator, answer as translated};
 
 /// Legacy completions know neither turns nor tools.
 fn conversations() -> impl Iterator<Item = &'static Dialect> {
@@ -70,7 +70,8 @@ fn streamed(dialect: &Dialect, answer: &Answer) -> Vec<u8> {
 }
 
 fn restreamed(from: &Dialect, to: &Dialect, stream: &[u8]) -> Vec<u8> {
-    let mut translator = StreamTranslator::new(from, &Quirks::default(), to, true).created(1);
+    let mut translator =
+        StreamTranslator::new(from, &Quirks::default(), to, true).known(&Known::at(1));
     let mut out = Vec::new();
     for (name, data) in framed(from.framing, stream, 71) {
         translator.frame(name.as_deref(), &data, &mut out).expect("a good event");
@@ -166,11 +167,14 @@ prop_compose! {
     }
 }
 
+/// Role, text, calls and the texts of results.
+type Turn = (Role, String, Vec<(String, Value)>, Vec<String>);
+
 /// What all dialects can say of a request.
 #[derive(Debug, PartialEq)]
 struct Asked {
     system: String,
-    turns: Vec<(Role, String, Vec<(String, Value)>, Vec<String>)>,
+    turns: Vec<Turn>,
     tools: Vec<(String, Option<Value>)>,
     forced: bool,
     max_tokens: Option<u64>,
@@ -178,7 +182,7 @@ struct Asked {
 }
 
 fn asked(request: &Request) -> Asked {
-    let mut turns: Vec<(Role, String, Vec<(String, Value)>, Vec<String>)> = Vec::new();
+    let mut turns: Vec<Turn> = Vec::new();
     for message in &request.messages {
         let (text, calls) = said(&message.parts);
         let results = message.parts.iter().filter_map(|part| match part {
@@ -252,8 +256,8 @@ proptest! {
             let (whole, stream) = ((from.encode_answer)(&answer), streamed(from, &answer));
             for by in conversations() {
                 let pair = format!("{} by {}", from.id, by.id);
-                let there = translated(from, &quirks, &whole, by, 1).expect(&pair);
-                let back = translated(by, &quirks, &there, from, 1).expect(&pair);
+                let there = translated(from, &quirks, &whole, by, &Known::at(1)).expect(&pair);
+                let back = translated(by, &quirks, &there, from, &Known::at(1)).expect(&pair);
                 prop_assert_eq!(&of_whole(from, &quirks, &back), &expected, "{}: whole", pair);
                 let back = restreamed(by, from, &restreamed(from, by, &stream));
                 let back = of_stream(from, &quirks, &back, 17);
