@@ -15,7 +15,23 @@ import time
 import urllib.error
 import urllib.request
 
-BACKENDS = {"openai": "/v1", "anthropic": "/v1", "gemini": "/v1beta"}
+# What a provider's section says beside its key and its models; the base URL is a path of the
+# simulator's.
+BACKENDS = {
+    "openai": {"base": "openai", "base_url": "/v1"},
+    "anthropic": {"base": "anthropic", "base_url": "/v1"},
+    "gemini": {"base": "gemini", "base_url": "/v1beta"},
+    "responses": {"dialect": "openai_responses", "base_url": "/v1"},
+    "bedrock": {"dialect": "bedrock_converse", "base_url": "", "auth": "bearer"},
+    "cohere": {"dialect": "cohere_v2", "base_url": "/v2", "auth": "bearer"},
+}
+
+# Lane -> model, of calls that are no conversations: the backend's own provider of the catalog.
+PLAIN = {
+    "openai": {"embed": "text-embedding-3-small", "moderate": "omni-moderation-latest"},
+    "gemini": {"embed": "gemini-embedding-001"},
+    "cohere": {"embed": "embed-v4.0", "rerank": "rerank-v3.5"},
+}
 
 KEY = "wb-clients-0123456789"
 READY_SECONDS = 20
@@ -23,7 +39,9 @@ READY_SECONDS = 20
 # Lane -> the model asked of the simulator. The lane "" is the healthy one: 20 tokens an answer.
 LANES = {
     "": "sim-20",
+    "long": "sim-60",
     "think": "sim-20-think",
+    "agent": "sim-20-agent",
     "wide": "sim-20-fault-f27",
     "limited": "sim-20-fault-f13",
     "limited-once": "sim-20-once",
@@ -53,8 +71,26 @@ REFUSING = (
 # Only this lane's first-token clock is short; `hanging` must outlast an impatient client.
 TIMEOUTS = {"silent": {"first_token": "300ms"}}
 
-# The first request of this lane is refused for a second.
-SCRIPT = {"rules": [{"model": "-once", "count": 1, "fault": "f13:1"}]}
+# What the model of an agent's turn does: it looks into a file with whatever tool runs commands,
+# then it is done.
+COMMAND = "cat weighed.txt"
+RUN = {
+    "Bash": {"command": COMMAND, "description": "Look"},
+    "exec_command": {"cmd": COMMAND},
+    "shell_command": {"command": COMMAND},
+    "shell": {"command": ["bash", "-lc", COMMAND]},
+}
+ASK = "I look into the file."
+DONE = "The file is weighed."
+CALLS = [{"tool": tool, "arguments": arguments} for tool, arguments in RUN.items()]
+
+SCRIPT = {
+    "rules": [
+        # The first request of this lane is refused for a second.
+        {"model": "-once", "count": 1, "fault": "f13:1"},
+        {"model": "-agent", "lines": [{"say": ASK, "calls": CALLS}, {"say": DONE}]},
+    ]
+}
 
 
 def lanes():
@@ -72,18 +108,23 @@ def dashed(*words):
 def configuration(backend, sim, ports, directory):
     """The configuration as a value; JSON is YAML, so it is written as it is."""
     price = {"input": "$1", "output": "$2", "context": 200000, "max_output": 4096}
-    providers, models = {}, {}
+    section, providers, models = BACKENDS[backend], {}, {}
     for lane, model, row in lanes():
         provider, group = dashed(backend, lane), dashed("on", backend, lane)
         providers[provider] = {
-            "base": backend,
-            "base_url": sim + BACKENDS[backend],
+            **section,
+            "base_url": sim + section["base_url"],
             "api_key": f"sk-sim-{provider}",
             "models": {model: price},
         }
         models[group] = {"deployments": [f"{provider}/{model}"]}
         if row in TIMEOUTS:
             models[group]["timeouts"] = TIMEOUTS[row]
+    if backend in PLAIN:
+        plain = {"base": backend, "base_url": sim + section["base_url"], "api_key": "sk-sim-plain"}
+        providers[f"{backend}-plain"] = plain
+    for lane, model in PLAIN.get(backend, {}).items():
+        models[f"on-{backend}-{lane}"] = {"deployments": [f"{backend}-plain/{model}"]}
     broken = f"{backend}-bad-gateway/{LANES['bad-gateway']}"
     models[f"on-{backend}-falling-back"] = {"deployments": [broken, f"{backend}/{LANES['']}"]}
     return {
@@ -141,10 +182,17 @@ class World:
         self.stop()
 
     def environment(self):
-        """What a script is told: the two variables the SDKs themselves read, and the judge."""
+        """What a script is told: the variables the SDKs themselves read, and the judge."""
         return {
             "OPENAI_BASE_URL": f"{self.gateway}/v1",
             "OPENAI_API_KEY": KEY,
+            "ANTHROPIC_BASE_URL": self.gateway,
+            "ANTHROPIC_API_KEY": KEY,
+            "GOOGLE_GEMINI_BASE_URL": self.gateway,
+            "GEMINI_API_KEY": KEY,
+            "CO_API_URL": self.gateway,
+            "CO_API_KEY": KEY,
+            "GATEWAY": self.gateway,
             "BACKEND": self.backend,
             "SIM": self.sim,
         }

@@ -1,30 +1,17 @@
 // Answers of words: whole and streamed, their usage, their shapes, what went into them.
 
 import { zodResponseFormat } from "openai/helpers/zod";
-import { z } from "zod";
 
-import {
-  BACKEND, QUESTION, Skipped, TOKENS, all, ask, check, client, equal, model, question, scenario,
-  words,
-} from "./stage.mjs";
+import { FORECAST, Forecast, LOOK, PNG_URL } from "./asks.mjs";
+import { QUESTION, ask, client, question, words } from "./chat.mjs";
+import { BACKEND, Skipped, TOKENS, all, check, equal, model, scenario } from "./stage.mjs";
 
 // The billionth second since 1970: no answer is as old as that.
 const YEAR_2001 = 1_000_000_000;
 
-// One pixel.
-const PNG =
-  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwAD" +
-  "hgGAWjR9awAAAABJRU5ErkJggg==";
-
-const Forecast = z.object({
-  city: z.string(),
-  unit: z.enum(["celsius", "fahrenheit"]),
-  days: z.array(z.object({ name: z.string(), degrees: z.int() })),
-});
-
 const forecast = () =>
   question({
-    messages: [{ role: "user", content: "Give me the forecast." }],
+    messages: [{ role: "user", content: FORECAST }],
     response_format: zodResponseFormat(Forecast, "forecast"),
   });
 
@@ -100,9 +87,9 @@ scenario("several turns", async () => {
 
 scenario("image", async () => {
   const content = [
-    { type: "text", text: "What is on these pictures?" },
-    { type: "image_url", image_url: { url: PNG } },
-    { type: "image_url", image_url: { url: PNG, detail: "low" } },
+    { type: "text", text: LOOK },
+    { type: "image_url", image_url: { url: PNG_URL } },
+    { type: "image_url", image_url: { url: PNG_URL, detail: "low" } },
   ];
   const said = text(await ask({ messages: [{ role: "user", content }] }));
   check(said.startsWith("I see 2 images."), said);
@@ -117,7 +104,7 @@ scenario("length limit", async () => {
 });
 
 scenario("two choices", async () => {
-  if (BACKEND !== "openai") throw new Skipped();
+  if (BACKEND !== "openai") throw new Skipped("only OpenAI's chat dialect asks for several");
   const answer = await ask({ n: 2 });
   equal(answer.choices.map((choice) => choice.index), [0, 1], "indices");
   const texts = answer.choices.map((choice) => choice.message.content);

@@ -2,8 +2,9 @@
 
 import OpenAI from "openai";
 
+import { ask, client, once, question } from "./chat.mjs";
 import {
-  TOKENS, all, ask, check, client, equal, gone, goneWithin, journal, once, question, scenario,
+  TOKENS, all, check, equal, gone, goneWithin, journal, scenario, thrown,
 } from "./stage.mjs";
 
 // Lane, exception, status, code.
@@ -19,18 +20,6 @@ const REFUSALS = [
   ["too-long", OpenAI.BadRequestError, 400, "context_length_exceeded"],
   ["filtered", OpenAI.BadRequestError, 400, "content_policy_violation"],
 ];
-
-// The error of exactly this kind that `call` throws.
-async function thrown(kind, call) {
-  let result;
-  try {
-    result = await call();
-  } catch (error) {
-    equal(error.constructor.name, kind.name, `exception (${error.message})`);
-    return error;
-  }
-  throw new Error(`no error, but ${JSON.stringify(result).slice(0, 300)}`);
-}
 
 function checkError(error, status, code) {
   equal([error.status, error.code], [status, code], "status and code");

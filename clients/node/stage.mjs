@@ -1,27 +1,18 @@
-// What the scenarios share: the client, the names of models, the simulator's journal, the play.
+// What the scenarios of every client share: names of models, the simulator's journal, the play.
 //
-// The client is the SDK as an application would make it: base URL and key come from the environment
-// variables that the SDK itself reads. A scenario is a function with a name; it fails by throwing.
-// One line of JSON a scenario goes to standard output, stacks to standard error.
+// A scenario is a function with a name; it fails by throwing. One line of JSON a scenario goes to
+// standard output, stacks to standard error. Nothing here knows a client.
 
 import assert from "node:assert/strict";
-import OpenAI from "openai";
 
 export const BACKEND = process.env.BACKEND;
+export const GATEWAY = process.env.GATEWAY;
 const SIM = process.env.SIM;
-
-// What the simulator says to a question depends on the question alone, so it can be asked twice.
-export const QUESTION = { role: "user", content: "What is a weighbridge?" };
 
 // Tokens of a healthy answer in these worlds.
 export const TOKENS = 20;
 
-export const client = new OpenAI();
-
-// The SDK tries again by itself twice; where one answer is looked at, it must not.
-export const once = { maxRetries: 0 };
-
-// Thrown by a scenario that says nothing about this backend.
+// Thrown by a scenario that says nothing about this backend or client; the text says why.
 export class Skipped extends Error {}
 
 const scenarios = [];
@@ -39,30 +30,31 @@ export function equal(found, wanted, what) {
 
 export const model = (lane = "") => (lane ? `on-${BACKEND}-${lane}` : `on-${BACKEND}`);
 
-// The parameters of one question to a lane.
-export const question = (more = {}, lane = "") => ({
-  model: model(lane),
-  messages: [QUESTION],
-  ...more,
-});
+// The error of one of these kinds that `call` throws.
+export async function thrown(kinds, call) {
+  const names = [kinds].flat().map((kind) => kind.name);
+  let result;
+  try {
+    result = await call();
+  } catch (error) {
+    if (!names.includes(error.constructor.name)) throw error;
+    return error;
+  }
+  throw new Error(`no error, but ${JSON.stringify(result).slice(0, 300)}`);
+}
 
-export const ask = (more, lane, options) =>
-  client.chat.completions.create(question(more, lane), options);
-
-// A stream's chunks.
+// What an iteration gives.
 export async function all(stream) {
   const chunks = [];
   for await (const chunk of await stream) chunks.push(chunk);
   return chunks;
 }
 
-// The text of a stream's chunks and its finish reasons.
-export function words(chunks) {
-  const choices = chunks.flatMap((chunk) => chunk.choices);
-  return {
-    text: choices.map((choice) => choice.delta.content ?? "").join(""),
-    finishes: choices.map((choice) => choice.finish_reason).filter(Boolean),
-  };
+// Listens to a few items of a stream and goes away, which breaks the iteration off.
+export async function leave(stream, count = 5) {
+  let heard = 0;
+  for await (const _ of await stream) if ((heard += 1) === count) break;
+  equal(heard, count, "items before leaving");
 }
 
 // The simulator's entries of the lane's provider: what really reached it.
@@ -86,6 +78,22 @@ export async function goneWithin(lane, seconds, count = 1) {
   return false;
 }
 
+// The provider of the lane that is limited once was asked exactly twice.
+export async function checkRefusedOnce() {
+  const sent = (await journal("-once")).map((entry) => entry.status);
+  equal(sent, [429, 200], "what the provider sent");
+}
+
+// The provider of the endless answer learned at once that its client left.
+export async function checkGone() {
+  check(await goneWithin("-f40", 1), "the provider was not told within a second");
+}
+
+// A part of an answer, as far as it came.
+export function checkPart(part, whole) {
+  check(part && whole !== part && whole.startsWith(part), `received: ${part}`);
+}
+
 function tell(scenario, result, reason = "") {
   console.log(JSON.stringify({ scenario, result, reason: reason.slice(0, 400) }));
 }
@@ -99,7 +107,7 @@ export async function play(wanted) {
       tell(name, "ok");
     } catch (error) {
       if (error instanceof Skipped) {
-        tell(name, "skipped");
+        tell(name, "skipped", error.message);
         continue;
       }
       console.error(error);

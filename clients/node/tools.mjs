@@ -1,40 +1,18 @@
 // Tool calls: one, several, streamed, and the turn that answers them.
 
-import { QUESTION, all, ask, check, client, equal, question, scenario, words } from "./stage.mjs";
+import {
+  BOTH as BOTH_WORDS, NAMES, ONE as ONE_WORD, RESULTS, TOOLS as ALL, checkCalls, checkResults,
+} from "./asks.mjs";
+import { QUESTION, ask, client, question, words } from "./chat.mjs";
+import { all, check, equal, scenario } from "./stage.mjs";
 
-const CITY = { type: "string", description: "The city's name" };
-
-const tool = (name, description, properties) => ({
+const TOOLS = ALL.map(([name, description, parameters]) => ({
   type: "function",
-  function: {
-    name,
-    description,
-    parameters: { type: "object", properties, required: Object.keys(properties) },
-  },
-});
+  function: { name, description, parameters },
+}));
 
-const TOOLS = [
-  tool("get_weather", "The weather of a city", {
-    city: CITY,
-    unit: { type: "string", enum: ["celsius", "fahrenheit"] },
-  }),
-  tool("get_time", "The time of day in a city", { city: CITY }),
-];
-
-const ONE = [{ role: "user", content: "What is the weather in Paris?" }];
-const BOTH = [{ role: "user", content: "Weather and time in Paris, both at once?" }];
-
-const FIELDS = { get_weather: ["city", "unit"], get_time: ["city"] };
-
-// `calls` have id, name and arguments.
-function checkCalls(calls, names) {
-  equal(calls.map((call) => call.name), names, "called tools");
-  const ids = calls.map((call) => call.id).filter(Boolean);
-  equal(new Set(ids).size, names.length, "ids that differ");
-  for (const { name, arguments: text } of calls) {
-    equal(Object.keys(JSON.parse(text)).sort(), FIELDS[name], `arguments of ${name}`);
-  }
-}
+const ONE = [{ role: "user", content: ONE_WORD }];
+const BOTH = [{ role: "user", content: BOTH_WORDS }];
 
 const called = (message) =>
   (message.tool_calls ?? []).map((call) => ({ id: call.id, ...call.function }));
@@ -78,7 +56,7 @@ scenario("tool choice", async () => {
 scenario("parallel tools", async () => {
   const [{ finish_reason, message }] = (await ask({ messages: BOTH, tools: TOOLS })).choices;
   equal(finish_reason, "tool_calls", "finish reason");
-  checkCalls(called(message), ["get_weather", "get_time"]);
+  checkCalls(called(message), NAMES);
 });
 
 scenario("tools streamed", async () => {
@@ -92,7 +70,7 @@ scenario("parallel tools streamed", async () => {
   const chunks = await all(ask({ ...asked, stream: true }));
   equal(words(chunks).finishes, ["tool_calls"], "finish reasons");
   const calls = assembled(chunks);
-  checkCalls(calls, ["get_weather", "get_time"]);
+  checkCalls(calls, NAMES);
   const whole = called((await ask(asked)).choices[0].message);
   equal(parsed(calls), parsed(whole), "streamed calls");
   const final = await client.chat.completions.stream(question(asked)).finalMessage();
@@ -101,17 +79,15 @@ scenario("parallel tools streamed", async () => {
 
 scenario("tool results", async () => {
   const { message } = (await ask({ messages: BOTH, tools: TOOLS })).choices[0];
-  const results = ["18 degrees and sunny", "half past noon"];
   const turns = message.tool_calls.map((call, at) => ({
     role: "tool",
     tool_call_id: call.id,
-    content: results[at],
+    content: RESULTS[at],
   }));
   const asked = { messages: [...BOTH, message, ...turns], tools: TOOLS };
   const [choice] = (await ask(asked)).choices;
   equal(choice.finish_reason, "stop", "finish reason");
   const text = choice.message.content;
-  check(text.startsWith("The tool answered:"), text);
-  check(results.every((result) => text.includes(result)), `a result was lost: ${text}`);
+  checkResults(text);
   equal(words(await all(ask({ ...asked, stream: true }))).text, text, "streamed text");
 });

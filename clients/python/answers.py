@@ -1,35 +1,18 @@
 """Answers of words: whole and streamed, their usage, their shapes, what went into them."""
 
 import asyncio
-from typing import Literal
 
 from openai import AsyncOpenAI
-from pydantic import BaseModel
 
-from stage import BACKEND, QUESTION, TOKENS, Skipped, ask, check, client, equal, model, scenario
+from asks import FORECAST as FORECAST_WORDS
+from asks import LOOK, PNG_URL, Forecast
+from chat import QUESTION, ask, client
+from stage import BACKEND, TOKENS, Skipped, check, equal, model, scenario
 
 # The billionth second since 1970: no answer is as old as that.
 YEAR_2001 = 1_000_000_000
 
-# One pixel.
-PNG = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwAD"
-    "hgGAWjR9awAAAABJRU5ErkJggg=="
-)
-
-
-class Day(BaseModel):
-    name: str
-    degrees: int
-
-
-class Forecast(BaseModel):
-    city: str
-    unit: Literal["celsius", "fahrenheit"]
-    days: list[Day]
-
-
-FORECAST = {"role": "user", "content": "Give me the forecast."}
+FORECAST = {"role": "user", "content": FORECAST_WORDS}
 
 
 def words(chunks):
@@ -114,9 +97,9 @@ def several_turns():
 @scenario("image")
 def image():
     parts = [
-        {"type": "text", "text": "What is on these pictures?"},
-        {"type": "image_url", "image_url": {"url": PNG}},
-        {"type": "image_url", "image_url": {"url": PNG, "detail": "low"}},
+        {"type": "text", "text": LOOK},
+        {"type": "image_url", "image_url": {"url": PNG_URL}},
+        {"type": "image_url", "image_url": {"url": PNG_URL, "detail": "low"}},
     ]
     said = ask([{"role": "user", "content": parts}]).choices[0].message.content
     check(said.startswith("I see 2 images."), said)
@@ -133,7 +116,7 @@ def length_limit():
 @scenario("two choices")
 def two_choices():
     if BACKEND != "openai":
-        raise Skipped
+        raise Skipped("only OpenAI's chat dialect asks for several")
     answer = ask(n=2)
     equal([choice.index for choice in answer.choices], [0, 1], "indices")
     texts = [choice.message.content for choice in answer.choices]

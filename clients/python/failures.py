@@ -4,20 +4,8 @@ import asyncio
 
 import openai
 
-from stage import (
-    QUESTION,
-    TOKENS,
-    ask,
-    check,
-    client,
-    equal,
-    gone,
-    gone_within,
-    journal,
-    model,
-    once,
-    scenario,
-)
+from chat import QUESTION, ask, client, once
+from stage import TOKENS, check, equal, gone, gone_within, journal, model, raised, scenario
 
 # Lane, exception, status, code.
 REFUSALS = [
@@ -32,16 +20,6 @@ REFUSALS = [
     ("too-long", openai.BadRequestError, 400, "context_length_exceeded"),
     ("filtered", openai.BadRequestError, 400, "content_policy_violation"),
 ]
-
-
-def raised(kind, call):
-    """The exception of exactly this kind that `call` raises."""
-    try:
-        result = call()
-    except openai.OpenAIError as error:
-        equal(type(error).__name__, kind.__name__, "exception")
-        return error
-    raise AssertionError(f"no error, but {result!r}"[:300])
 
 
 def check_error(error, status, code):

@@ -1,8 +1,8 @@
-"""What the scenarios share: the client, the names of models, the simulator's journal, the play.
+"""What the scenarios of every client share: names of models, the simulator's journal, the play.
 
-The client is the SDK as an application would make it: base URL and key come from the environment
-variables that the SDK itself reads. A scenario is a function with a name; it fails by raising. One
-line of JSON a scenario goes to standard output, tracebacks to standard error.
+A scenario is a function with a name; it fails by raising. One line of JSON a scenario goes to
+standard output, tracebacks to standard error. Nothing here knows a client: this file needs Python
+alone, so that every environment can load it.
 """
 
 import json
@@ -12,27 +12,18 @@ import time
 import traceback
 import urllib.request
 
-from openai import OpenAI
-
 BACKEND = os.environ["BACKEND"]
+GATEWAY = os.environ["GATEWAY"]
 SIM = os.environ["SIM"]
-
-# What the simulator says to a question depends on the question alone, so it can be asked twice.
-QUESTION = {"role": "user", "content": "What is a weighbridge?"}
 
 # Tokens of a healthy answer in these worlds.
 TOKENS = 20
 
 SCENARIOS = []
 
-client = OpenAI()
-
-# The SDK tries again by itself twice; where one answer is looked at, it must not.
-once = client.with_options(max_retries=0)
-
 
 class Skipped(Exception):
-    """The scenario says nothing about this backend."""
+    """The scenario says nothing about this backend or this client; the text says why."""
 
 
 def scenario(name):
@@ -53,13 +44,20 @@ def equal(found, wanted, what):
     check(found == wanted, f"{what}: {found!r} instead of {wanted!r}")
 
 
+def raised(kinds, call):
+    """The exception of exactly one of these kinds that `call` raises."""
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    try:
+        result = call()
+    except Exception as error:
+        if type(error) not in kinds:
+            raise
+        return error
+    raise AssertionError(f"no error, but {result!r}"[:300])
+
+
 def model(lane=""):
     return f"on-{BACKEND}-{lane}" if lane else f"on-{BACKEND}"
-
-
-def ask(messages=None, lane="", by=client, **options):
-    """One question to a lane."""
-    return by.chat.completions.create(model=model(lane), messages=messages or [QUESTION], **options)
 
 
 def journal(lane):
@@ -85,8 +83,19 @@ def gone_within(lane, seconds, count=1):
     return False
 
 
+def check_refused_once():
+    """The provider of the lane that is limited once was asked exactly twice."""
+    sent = [entry["status"] for entry in journal("-once")]
+    equal(sent, [429, 200], "what the provider sent")
+
+
+def check_gone():
+    """The provider of the endless answer learned at once that its client left."""
+    check(gone_within("-f40", 1), "the provider was not told within a second")
+
+
 def tell(name, result, reason=""):
-    print(json.dumps({"scenario": name, "result": result, "reason": reason}), flush=True)
+    print(json.dumps({"scenario": name, "result": result, "reason": reason[:400]}), flush=True)
 
 
 def play(words):
@@ -96,11 +105,11 @@ def play(words):
             continue
         try:
             scene()
-        except Skipped:
-            tell(name, "skipped")
+        except Skipped as why:
+            tell(name, "skipped", str(why))
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            tell(name, "failed", f"{type(error).__name__}: {error}"[:400])
+            tell(name, "failed", f"{type(error).__name__}: {error}")
         else:
             tell(name, "ok")
     tell("END", "ok")

@@ -2,39 +2,21 @@
 
 import json
 
-from stage import QUESTION, ask, check, equal, scenario
-
-CITY = {"type": "string", "description": "The city's name"}
-
-
-def tool(name, description, **properties):
-    parameters = {"type": "object", "properties": properties, "required": list(properties)}
-    function = {"name": name, "description": description, "parameters": parameters}
-    return {"type": "function", "function": function}
+from asks import BOTH as BOTH_WORDS
+from asks import NAMES, ONE as ONE_WORD, RESULTS, TOOLS as ALL, check_calls, check_results
+from chat import QUESTION, ask
+from stage import check, equal, scenario
 
 
-TOOLS = [
-    tool(
-        "get_weather",
-        "The weather of a city",
-        city=CITY,
-        unit={"type": "string", "enum": ["celsius", "fahrenheit"]},
-    ),
-    tool("get_time", "The time of day in a city", city=CITY),
-]
-
-ONE = [{"role": "user", "content": "What is the weather in Paris?"}]
-BOTH = [{"role": "user", "content": "Weather and time in Paris, both at once?"}]
-
-FIELDS = {"get_weather": {"city", "unit"}, "get_time": {"city"}}
+def function(name, description, schema):
+    described = {"name": name, "description": description, "parameters": schema}
+    return {"type": "function", "function": described}
 
 
-def check_calls(calls, names):
-    """`calls` are triples of id, name and arguments."""
-    equal([name for _, name, _ in calls], names, "called tools")
-    equal(len({id for id, _, _ in calls if id}), len(names), "ids that differ")
-    for _, name, arguments in calls:
-        equal(set(json.loads(arguments)), FIELDS[name], f"arguments of {name}")
+TOOLS = [function(*row) for row in ALL]
+
+ONE = [{"role": "user", "content": ONE_WORD}]
+BOTH = [{"role": "user", "content": BOTH_WORDS}]
 
 
 def called(message):
@@ -78,7 +60,7 @@ def tool_choice():
 def parallel_tools():
     choice = ask(BOTH, tools=TOOLS).choices[0]
     equal(choice.finish_reason, "tool_calls", "finish reason")
-    check_calls(called(choice.message), ["get_weather", "get_time"])
+    check_calls(called(choice.message), NAMES)
 
 
 @scenario("tools streamed")
@@ -92,7 +74,7 @@ def tools_streamed():
 def parallel_tools_streamed():
     calls, finishes = assembled(ask(BOTH, tools=TOOLS, stream=True))
     equal(finishes, ["tool_calls"], "finish reasons")
-    check_calls(calls, ["get_weather", "get_time"])
+    check_calls(calls, NAMES)
     whole = called(ask(BOTH, tools=TOOLS).choices[0].message)
     same = [(name, json.loads(arguments)) for _, name, arguments in calls]
     equal(same, [(name, json.loads(a)) for _, name, a in whole], "streamed calls")
@@ -101,17 +83,15 @@ def parallel_tools_streamed():
 @scenario("tool results")
 def tool_results():
     message = ask(BOTH, tools=TOOLS).choices[0].message
-    results = ["18 degrees and sunny", "half past noon"]
     turns = [
         {"role": "tool", "tool_call_id": call.id, "content": result}
-        for call, result in zip(message.tool_calls, results, strict=True)
+        for call, result in zip(message.tool_calls, RESULTS, strict=True)
     ]
     history = [*BOTH, message, *turns]
     choice = ask(history, tools=TOOLS).choices[0]
     equal(choice.finish_reason, "stop", "finish reason")
     text = choice.message.content
-    check(text.startswith("The tool answered:"), text)
-    check(all(result in text for result in results), f"a result was lost: {text}")
+    check_results(text)
     chunks = ask(history, tools=TOOLS, stream=True)
     deltas = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
     equal("".join(deltas), text, "streamed text")
