@@ -9,8 +9,30 @@ use crate::dialect::{DecodeEvents, Dialect, EncodeEvents, Quirks, Seen};
 use crate::error::DecodeError;
 use crate::hub::{Event, Request, StopReason};
 
-/// Reads an upstream's unstreamed answer and writes it for a client of another dialect. `created`
-/// dates it, in seconds since 1970, where the upstream's dialect tells no time.
+/// What is known of an answer beside what its upstream says: some dialects tell no time, no id or
+/// no model, and some repeat what was asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// When it was asked, in seconds since 1970.
+    pub created: i64,
+    /// An id for it.
+    pub id: &'a str,
+    /// The model that answers.
+    pub model: &'a str,
+    /// What was asked.
+    pub asked: Option<&'a Request>,
+}
+
+impl Known<'_> {
+    /// Nothing but the time, in seconds since 1970.
+    #[must_use]
+    pub fn at(created: i64) -> Self {
+        Self { created, ..Self::default() }
+    }
+}
+
+/// Reads an upstream's unstreamed answer and writes it for a client of another dialect, with what
+/// is `known` in the places that the upstream left empty.
 ///
 /// # Errors
 /// When the bytes are not an answer of the dialect `upstream`.
@@ -19,25 +41,19 @@ pub fn answer(
     quirks: &Quirks,
     body: &[u8],
     door: &Dialect,
-    created: i64,
-) -> Result<Vec<u8>, DecodeError> {
-    answer_to(upstream, quirks, body, door, (created, None))
-}
-
-/// The same for a client whose request is known.
-///
-/// # Errors
-/// When the bytes are not an answer of the dialect `upstream`.
-pub fn answer_to(
-    upstream: &Dialect,
-    quirks: &Quirks,
-    body: &[u8],
-    door: &Dialect,
-    (created, asked): (i64, Option<&Request>),
+    known: &Known<'_>,
 ) -> Result<Vec<u8>, DecodeError> {
     let mut answer = (upstream.decode_answer)(body, quirks)?;
-    answer.created.get_or_insert(created);
-    Ok(door.encode_answer_to(&answer, asked))
+    answer.created.get_or_insert(known.created);
+    fill(&mut answer.id, known.id);
+    fill(&mut answer.model, known.model);
+    Ok(door.encode_answer_to(&answer, known.asked))
+}
+
+fn fill(place: &mut String, known: &str) {
+    if place.is_empty() {
+        known.clone_into(place);
+    }
 }
 
 /// Rewrites an upstream's stream in the client's dialect, event by event.
@@ -46,6 +62,8 @@ pub struct StreamTranslator {
     encoder: Box<dyn EncodeEvents>,
     events: Vec<Event>,
     created: Option<i64>,
+    id: String,
+    model: String,
 }
 
 impl StreamTranslator {
@@ -57,20 +75,20 @@ impl StreamTranslator {
             encoder: (door.encode_events)(include_usage),
             events: Vec::new(),
             created: None,
+            id: String::new(),
+            model: String::new(),
         }
     }
 
-    /// Tells the client's dialect what was asked.
+    /// Fills in what is known in the places that the upstream leaves empty.
     #[must_use]
-    pub fn asked(mut self, request: &Request) -> Self {
-        self.encoder.asked(request);
-        self
-    }
-
-    /// Dates the answer, in seconds since 1970, where the upstream's dialect tells no time.
-    #[must_use]
-    pub fn created(mut self, unix: i64) -> Self {
-        self.created = Some(unix);
+    pub fn known(mut self, known: &Known<'_>) -> Self {
+        self.created = Some(known.created);
+        self.id = known.id.to_owned();
+        self.model = known.model.to_owned();
+        if let Some(asked) = known.asked {
+            self.encoder.asked(asked);
+        }
         self
     }
 
@@ -106,8 +124,10 @@ impl StreamTranslator {
 
     fn write(&mut self, out: &mut Vec<u8>) -> Seen {
         for event in &mut self.events {
-            if let Event::Start { created, .. } = event {
+            if let Event::Start { created, id, model, .. } = event {
                 *created = created.or(self.created);
+                fill(id, &self.id);
+                fill(model, &self.model);
             }
         }
         let sound = self.events.iter().take_while(|event| !matches!(event, Event::Error(_)));

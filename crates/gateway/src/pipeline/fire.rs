@@ -17,7 +17,7 @@ use wire::dialect::{Dialect, Quirks};
 use wire::error::{DecodeError, Reported};
 use wire::hub::{Answer, Request, StopReason, Usage};
 use wire::plain::{Ask, PlainDialect};
-use wire::translate::StreamTranslator;
+use wire::translate::{self, Known, StreamTranslator};
 
 use super::Core;
 use super::exchange::Shot;
@@ -56,6 +56,8 @@ pub struct Aim {
     pub timeouts: Timeouts,
     /// When the whole request must be over.
     pub deadline: Instant,
+    /// The request's id.
+    pub id: Arc<str>,
     /// When the client asked, in seconds since 1970: the answer's time where the upstream's dialect
     /// tells none.
     pub asked_unix: i64,
@@ -337,18 +339,17 @@ fn reader(aim: &Aim, pair: Pair<'_>) -> Reader {
             keep_usage: usage,
             along: along(wanted),
         },
-        Want::Stream { usage, along: wanted } => {
-            let translator = StreamTranslator::new(upstream, quirks, pair.door, usage);
-            let translator = match pair.asked {
-                Some(asked) => translator.asked(asked),
-                None => translator,
-            };
-            Reader::Translate {
-                translator: translator.created(aim.asked_unix),
-                along: along(wanted),
-            }
-        }
+        Want::Stream { usage, along: wanted } => Reader::Translate {
+            translator: StreamTranslator::new(upstream, quirks, pair.door, usage)
+                .known(&known(aim, pair)),
+            along: along(wanted),
+        },
     }
+}
+
+/// What an upstream need not tell of its answer.
+fn known<'a>(aim: &'a Aim, pair: Pair<'a>) -> Known<'a> {
+    Known { created: aim.asked_unix, id: &aim.id, model: &aim.lane.model, asked: pair.asked }
 }
 
 /// Holds frames back until the first content, so that every failure before it stays invisible.
@@ -467,8 +468,8 @@ fn in_door(aim: &Aim, pair: Pair<'_>, body: Bytes) -> Result<Bytes, Lapse> {
     if pair.is_same() {
         return Ok(body);
     }
-    let told = (aim.asked_unix, pair.asked);
-    let answer = wire::translate::answer_to(pair.upstream, &aim.quirks, &body, pair.door, told);
+    let known = known(aim, pair);
+    let answer = translate::answer(pair.upstream, &aim.quirks, &body, pair.door, &known);
     answer.map(Bytes::from).map_err(|error| Lapse::new(Cause::BadJson).detail(error.to_string()))
 }
 

@@ -8,7 +8,7 @@ use wire::hub::{
     Answer, Choice, Extra, Part, Request, Role, Signature, Stop, StopReason, Tool, ToolCall, Usage,
 };
 use wire::replay::{answer_of, events_of};
-use wire::translate::{StreamTranslator, answer as translated};
+use wire::translate::{Known, StreamTranslator, answer as translated};
 
 /// The dialects that clients hold conversations in, as server-sent events.
 fn crossed() -> impl Iterator<Item = &'static Dialect> {
@@ -93,7 +93,8 @@ fn the_seals_of_every_upstream_come_back_to_it_through_every_client() {
             let pair = format!("{} -> {}", upstream.id, door.id);
             let whole = (upstream.encode_answer)(&answer(upstream.id));
             let body =
-                translated(upstream, &Quirks::default(), &whole, door, 1_700_000_000).unwrap();
+                translated(upstream, &Quirks::default(), &whole, door, &Known::at(1_700_000_000))
+                    .unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap();
             let next = decode(door.id, &next_turn(door.id, &body));
             let quirks = Quirks::default();

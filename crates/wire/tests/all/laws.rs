@@ -12,7 +12,7 @@ use wire::hub::{
     Signature, Stop, StopReason, Tool, ToolCall, ToolChoice, Usage,
 };
 use wire::replay::{answer_of, events_of};
-use wire::translate::StreamTranslator;
+use wire::translate::{Known, StreamTranslator};
 
 fn words() -> impl Strategy<Value = String> {
     "[a-zA-Z \"\\\\\u{e9}\u{1f600}]{0,9}[a-z]"
@@ -334,7 +334,9 @@ fn a_translated_stream_reports_a_failure_and_does_not_write_it() {
 #[test]
 fn a_translated_stream_is_dated_where_the_upstream_tells_no_time() {
     let (from, to) = (dialect(GEMINI), dialect("openai_chat"));
-    let new = || StreamTranslator::new(from, &Quirks::default(), to, false).created(1_700_000_000);
+    let new = || {
+        StreamTranslator::new(from, &Quirks::default(), to, false).known(&Known::at(1_700_000_000))
+    };
     let mut out = Vec::new();
     let data = br#"{"candidates":[{"content":{"parts":[{"text":"abc"}]}}]}"#;
     new().frame(None, data, &mut out).unwrap();

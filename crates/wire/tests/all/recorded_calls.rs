@@ -11,7 +11,7 @@ use wire::dialect::{Dialect, Quirks};
 use wire::eventstream;
 use wire::frames::Framing;
 use wire::hub::{Event, StopReason};
-use wire::translate::{StreamTranslator, answer as translated};
+use wire::translate::{Known, StreamTranslator, answer as translated};
 
 /// What a recording is.
 #[derive(Clone, Copy)]
@@ -328,12 +328,13 @@ fn told(call: &Call, door: &Dialect) -> Meaning {
     let plain = Quirks::default();
     match &call.body {
         Body::Whole(text) => {
-            let whole = translated(call.dialect, &call.quirks, text.as_bytes(), door, 1);
+            let whole =
+                translated(call.dialect, &call.quirks, text.as_bytes(), door, &Known::at(1));
             of_whole(door, &plain, &whole.expect(&call.file))
         }
         Body::Stream(bytes) => {
             let mut translator =
-                StreamTranslator::new(call.dialect, &call.quirks, door, true).created(1);
+                StreamTranslator::new(call.dialect, &call.quirks, door, true).known(&Known::at(1));
             let mut out = Vec::new();
             for (name, data) in framed(call.dialect.framing, bytes, 333) {
                 translator.frame(name.as_deref(), &data, &mut out).expect(&call.file);

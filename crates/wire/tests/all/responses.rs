@@ -6,7 +6,7 @@ use wire::dialect::Quirks;
 use wire::error::Problem;
 use wire::hub::{Event, Part, Request, Signature, Stop, StopReason, Tool, ToolCall, Usage};
 use wire::replay::answer_of;
-use wire::translate::{StreamTranslator, answer_to};
+use wire::translate::{Known, StreamTranslator, answer as translated};
 
 const ID: &str = "openai_responses";
 const CHAT: &str = "openai_chat";
@@ -190,7 +190,8 @@ fn chat_answer() -> Vec<u8> {
 fn freeform_tools_and_namespaces_are_called_back_as_they_were_offered() {
     let request = decode(ID, &coding_request());
     let (chat, door, quirks) = (dialect(CHAT), dialect(ID), Quirks::default());
-    let body = answer_to(chat, &quirks, &chat_answer(), door, (0, Some(&request))).unwrap();
+    let known = Known { asked: Some(&request), ..Known::default() };
+    let body = translated(chat, &quirks, &chat_answer(), door, &known).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["output"][0]["type"], "custom_tool_call");
     assert_eq!(body["output"][0]["input"], "*** \"b\"");
@@ -203,7 +204,8 @@ fn freeform_tools_and_namespaces_are_called_back_as_they_were_offered() {
 
     let answer = (chat.decode_answer)(&chat_answer(), &quirks).unwrap();
     let upstream = written(CHAT, &wire::replay::events_of(&answer));
-    let mut translator = StreamTranslator::new(chat, &quirks, door, true).asked(&request);
+    let mut translator = StreamTranslator::new(chat, &quirks, door, true)
+        .known(&Known { asked: Some(&request), ..Known::default() });
     let mut out = Vec::new();
     for (name, data) in frames(upstream.as_bytes(), 30) {
         translator.frame(name.as_deref(), &data, &mut out).unwrap();

@@ -5,7 +5,7 @@ use super::{DOORS, Upstream};
 use crate::meaning::{Meaning, framed, meaning, of_stream, of_whole, stream_bytes};
 use crate::samples::dialect;
 use wire::dialect::Quirks;
-use wire::translate::{StreamTranslator, answer as translated};
+use wire::translate::{Known, StreamTranslator, answer as translated};
 
 const NOW: i64 = 1_700_000_000;
 
@@ -13,7 +13,7 @@ const NOW: i64 = 1_700_000_000;
 fn streamed(upstream: &Upstream, lines: &str, door: &str) -> Vec<u8> {
     let from = upstream.dialect();
     let mut translator =
-        StreamTranslator::new(from, &upstream.quirks(), dialect(door), true).created(NOW);
+        StreamTranslator::new(from, &upstream.quirks(), dialect(door), true).known(&Known::at(NOW));
     let mut out = Vec::new();
     for (name, data) in framed(from.framing, &stream_bytes(from.framing, lines), 61) {
         translator.frame(name.as_deref(), &data, &mut out).expect("a good event");
@@ -29,10 +29,14 @@ fn told(heading: &str, text: &str, door: &str) -> Vec<u8> {
     let upstream = Upstream::named(name);
     match kind {
         "stream" => streamed(upstream, text, door),
-        _ => {
-            translated(upstream.dialect(), &upstream.quirks(), text.as_bytes(), dialect(door), NOW)
-                .expect("a good answer")
-        }
+        _ => translated(
+            upstream.dialect(),
+            &upstream.quirks(),
+            text.as_bytes(),
+            dialect(door),
+            &Known::at(NOW),
+        )
+        .expect("a good answer"),
     }
 }
 
