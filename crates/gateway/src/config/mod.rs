@@ -29,6 +29,8 @@ mod tree;
 mod values;
 
 #[cfg(test)]
+mod provider_tests;
+#[cfg(test)]
 mod tests;
 
 pub use expand::{Env, ReadFile};
