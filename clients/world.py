@@ -6,6 +6,7 @@ reach the others. What a lane does wrong is named in the model it asks the simul
 know groups, not faults. Nothing here checks anything.
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -141,12 +142,22 @@ def configuration(backend, sim, ports, directory):
     }
 
 
+# Below the ports that outgoing connections get: those would be taken between finding and listening.
+# Two runs at once begin at different ones.
+LOWEST, MANY = 20000, 12000
+PORTS = (LOWEST + (os.getpid() * 37 + turn) % MANY for turn in itertools.count())
+
+
 def free_ports(count):
-    """Ports nobody listens on; all are held until the last is found, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    """Ports nobody listens on, never the same for two worlds of one run."""
+    ports = []
+    while len(ports) < count:
+        port = next(PORTS)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        ports.append(port)
     return ports
 
 

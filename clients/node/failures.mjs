@@ -4,7 +4,7 @@ import OpenAI from "openai";
 
 import { ask, client, once, question } from "./chat.mjs";
 import {
-  TOKENS, all, check, equal, gone, goneWithin, journal, scenario, thrown,
+  PATIENCE, SOON, TOKENS, all, check, equal, gone, goneWithin, journal, scenario, thrown,
 } from "./stage.mjs";
 
 // Lane, exception, status, code.
@@ -71,7 +71,7 @@ scenario("error of the request", async () => {
 scenario("client timeout", async () => {
   const hasty = { timeout: 500, maxRetries: 0 };
   await thrown(OpenAI.APIConnectionTimeoutError, () => ask({}, "hanging", hasty));
-  check(await goneWithin("-hanging", 1), "the provider was not told within a second");
+  check(await goneWithin("-hanging", SOON), "the provider was not told at once");
 });
 
 scenario("retry after a rate limit", async () => {
@@ -135,20 +135,20 @@ scenario("cancellation", async () => {
   let chunks = 0;
   for await (const _ of stream) if (++chunks === 5) break;
   equal(chunks, 5, "chunks before leaving");
-  check(await goneWithin("-f40", 1), "the provider was not told within a second");
+  check(await goneWithin("-f40", SOON), "the provider was not told at once");
 });
 
 scenario("cancellation by the caller", async () => {
   for (const stream of [true, false]) {
     const before = await gone("-f40");
     const leaving = new AbortController();
-    setTimeout(() => leaving.abort(), 300);
+    setTimeout(() => leaving.abort(), PATIENCE);
     const call = async () => {
       const answer = await ask({ stream }, "endless", { signal: leaving.signal });
       if (stream) await all(answer);
     };
     // An aborted stream ends quietly, an aborted call by an error.
     await (stream ? call() : thrown(OpenAI.APIUserAbortError, call));
-    check(await goneWithin("-f40", 1, before + 1), "the provider was not told within a second");
+    check(await goneWithin("-f40", SOON, before + 1), "the provider was not told at once");
   }
 });

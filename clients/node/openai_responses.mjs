@@ -66,7 +66,9 @@ scenario("JSON schema", async () => {
 
 scenario("tools", async () => checkCalls(called(await ask({ input: ONE, tools })), [NAMES[0]]));
 
-scenario("parallel tools", async () => checkCalls(called(await ask({ input: BOTH, tools })), NAMES));
+scenario("parallel tools", async () => {
+  checkCalls(called(await ask({ input: BOTH, tools })), NAMES);
+});
 
 scenario("parallel tools streamed", async () => {
   const final = await client.responses.stream(asked({ input: BOTH, tools })).finalResponse();

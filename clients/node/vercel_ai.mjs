@@ -1,5 +1,5 @@
-// Vercel's AI SDK over its providers for OpenAI (both doors), for servers like it, and for Anthropic,
-// by the door named.
+// Vercel's AI SDK over its providers for OpenAI (both doors), for servers like it, and for
+// Anthropic, by the door named.
 
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";

@@ -107,10 +107,11 @@ def image():
 
 @scenario("length limit")
 def length_limit():
+    # Providers of the Responses dialect know no limit below 16.
     for limit in ("max_tokens", "max_completion_tokens"):
-        answer = ask(**{limit: 5})
+        answer = ask(lane="long", **{limit: 16})
         equal(answer.choices[0].finish_reason, "length", f"finish reason by {limit}")
-        equal(answer.usage.completion_tokens, 5, f"completion tokens by {limit}")
+        equal(answer.usage.completion_tokens, 16, f"completion tokens by {limit}")
 
 
 @scenario("two choices")
@@ -130,6 +131,8 @@ def two_choices():
 
 @scenario("reasoning")
 def reasoning():
+    if BACKEND == "responses":
+        raise Skipped("that dialect shows its reasoning only to who asks, which chat cannot")
     message = ask(lane="think").choices[0].message
     thought = message.reasoning_content
     check(thought and message.content and thought not in message.content, "no reasoning apart")

@@ -11,7 +11,7 @@ from asks import (
     check_results,
 )
 from stage import (
-    TOKENS, check, check_gone, check_refused_once, equal, gone, gone_within, model, play, raised,
+    PATIENCE, TOKENS, check, check_gone, check_refused_once, equal, gone, model, play, raised,
     scenario,
 )
 
@@ -102,15 +102,18 @@ def image():
 
 @scenario("length limit")
 def length_limit():
-    answer = ask(max_tokens=5)
-    equal((answer.stop_reason, answer.usage.output_tokens), ("max_tokens", 5), "end and tokens")
+    # Providers of the Responses dialect know no limit below 16.
+    answer = ask(lane="long", max_tokens=16)
+    equal((answer.stop_reason, answer.usage.output_tokens), ("max_tokens", 16), "end and tokens")
 
 
 @scenario("reasoning")
 def reasoning():
     thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
     answer = ask(lane="think", **thinking)
-    equal([block.type for block in answer.content], ["thinking", "text"], "blocks")
+    # What Gemini signs beside its thoughts comes back in blocks of its own.
+    kinds = [block.type for block in answer.content]
+    equal((kinds[0], kinds[-1], set(kinds)), ("thinking", "text", {"thinking", "text"}), "blocks")
     with client.messages.stream(**asked(lane="think", **thinking)) as events:
         final = events.get_final_message()
     equal(final.content[0].thinking, answer.content[0].thinking, "streamed reasoning")
@@ -274,11 +277,11 @@ def cancellation():
 def cancellation_by_the_caller():
     async def cancelled():
         async with AsyncAnthropic(max_retries=0) as clients:
-            await asyncio.wait_for(clients.messages.create(**asked(lane="endless")), 0.3)
+            await asyncio.wait_for(clients.messages.create(**asked(lane="endless")), PATIENCE)
 
     before = gone("-f40")
     raised((TimeoutError, asyncio.TimeoutError), lambda: asyncio.run(cancelled()))
-    check(gone_within("-f40", 1, before + 1), "the provider was not told within a second")
+    check_gone(before)
 
 
 play(sys.argv[1:])

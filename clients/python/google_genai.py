@@ -110,9 +110,10 @@ def image():
 
 @scenario("length limit")
 def length_limit():
-    answer = ask(max_output_tokens=5)
+    # Providers of the Responses dialect know no limit below 16.
+    answer = ask(lane="long", max_output_tokens=16)
     equal(answer.candidates[0].finish_reason, "MAX_TOKENS", "finish reason")
-    equal(answer.usage_metadata.candidates_token_count, 5, "output tokens")
+    equal(answer.usage_metadata.candidates_token_count, 16, "output tokens")
 
 
 @scenario("reasoning")
@@ -219,7 +220,8 @@ def token_count():
 def embeddings():
     if BACKEND not in ("openai", "gemini", "cohere"):
         raise Skipped("this provider has no embeddings")
-    answer = client.models.embed_content(model=model("embed"), contents=[WORDS, ONE])
+    contents = [types.Content(parts=[types.Part(text=said)]) for said in (WORDS, ONE)]
+    answer = client.models.embed_content(model=model("embed"), contents=contents)
     check([len(each.values) > 2 for each in answer.embeddings] == [True, True], "no two vectors")
     check(answer.embeddings[0].values != answer.embeddings[1].values, "equal vectors")
 

@@ -11,7 +11,7 @@ from asks import (
     check_results,
 )
 from stage import (
-    BACKEND, TOKENS, check, check_gone, check_refused_once, equal, gone, gone_within, model, play,
+    BACKEND, PATIENCE, TOKENS, check, check_gone, check_refused_once, equal, gone, model, play,
     raised, scenario,
 )
 
@@ -256,11 +256,11 @@ def cancellation_by_the_caller():
     async def cancelled():
         async with AsyncOpenAI(max_retries=0) as clients:
             call = clients.responses.create(model=model("endless"), input=WORDS)
-            await asyncio.wait_for(call, 0.3)
+            await asyncio.wait_for(call, PATIENCE)
 
     before = gone("-f40")
     raised((TimeoutError, asyncio.TimeoutError), lambda: asyncio.run(cancelled()))
-    check(gone_within("-f40", 1, before + 1), "the provider was not told within a second")
+    check_gone(before)
 
 
 play(sys.argv[1:])
