@@ -72,7 +72,7 @@ pub fn door(parts: &Parts) -> Option<(&'static [Method], Door)> {
     }
     let generative = path.strip_prefix("/v1beta").or_else(|| path.strip_prefix("/v1"));
     if let Some(rest) = generative.and_then(|rest| rest.strip_prefix("/models/"))
-        && let Some(found) = verb(rest)
+        && let Some(found) = verb(rest, query)
     {
         return Some(found);
     }
@@ -99,11 +99,17 @@ fn named(table: &[(&str, &str)], path: &str) -> Option<Speech> {
     Speech::find(id)
 }
 
-/// `{model}:{verb}`; a model's name may hold slashes.
-fn verb(rest: &str) -> Option<(&'static [Method], Door)> {
+/// `{model}:{verb}`; a model's name may hold slashes. Streams are arrays unless events are asked for.
+fn verb(rest: &str, query: &str) -> Option<(&'static [Method], Door)> {
     let rest = percent_decoded(rest);
     let (model, verb) = rest.rsplit_once(':')?;
-    let said = |stream| Said { model: Some(Arc::from(model)), stream, query: None };
+    let events = query.split('&').any(|pair| pair == "alt=sse");
+    let said = |stream| Said {
+        model: Some(Arc::from(model)),
+        stream,
+        array: stream && !events,
+        query: None,
+    };
     if verb == "countTokens" {
         return Some((POST, Door::Count(&gemini::DIALECT, said(false))));
     }
@@ -196,7 +202,11 @@ mod tests {
         let (parts, ()) = http::Request::get(path).body(()).unwrap().into_parts();
         door(&parts).map(|(_, door)| match door {
             Door::Talk(speech, said) => {
-                let stream = if said.stream { " streamed" } else { "" };
+                let stream = match (said.stream, said.array) {
+                    (true, true) => " as an array",
+                    (true, false) => " streamed",
+                    _ => "",
+                };
                 let query = said.query.map(|query| format!("?{query}")).unwrap_or_default();
                 let model = said.model.map(|model| format!(" {model}")).unwrap_or_default();
                 format!("{}{query}{model}{stream}", speech.id())
@@ -221,6 +231,7 @@ mod tests {
             ("/v1/messages/count_tokens", "count anthropic_messages -"),
             ("/v1beta/models/g-2:generateContent", "gemini g-2"),
             ("/v1/models/a/b:streamGenerateContent?alt=sse", "gemini a/b streamed"),
+            ("/v1beta/models/g-2:streamGenerateContent?alt=json", "gemini g-2 as an array"),
             ("/v1beta/models/g-2%3AcountTokens", "count gemini g-2"),
             ("/v1/models", "models for openai_chat"),
             ("/v1beta/models", "models for gemini"),

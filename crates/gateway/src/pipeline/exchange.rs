@@ -85,6 +85,8 @@ pub struct Said {
     pub model: Option<Arc<str>>,
     /// That a stream is wanted.
     pub stream: bool,
+    /// That the stream is wanted as one JSON array.
+    pub array: bool,
     /// What goes on in the query to an upstream of the same dialect.
     pub query: Option<&'static str>,
 }

@@ -26,6 +26,7 @@ pub mod lapse;
 pub mod resume;
 pub mod passage;
 pub mod reply;
+pub mod array;
 pub mod leftover;
 
 use std::sync::Arc;
@@ -79,7 +80,7 @@ pub async fn cross(core: Arc<Core>, inbound: Inbound) -> Response<Body> {
         Ok(plan) => plan,
         Err(failure) => return relay::refuse(&core, open, failure),
     };
-    let streams = open.streams();
+    let (streams, array) = (open.streams(), open.said.array);
     let early = open.arrived + plan.early_headers_after();
     let mut crossing = Crossing::start(Arc::clone(&core), open, plan);
     if !streams {
@@ -88,7 +89,7 @@ pub async fn cross(core: Arc<Core>, inbound: Inbound) -> Response<Body> {
     }
     match timeout_at(early, &mut crossing).await {
         Ok((open, result)) => relay::respond(core, open, result),
-        Err(_) => relay::early(core, crossing),
+        Err(_) => relay::early(core, door, array, crossing),
     }
 }
 

@@ -29,8 +29,11 @@ use crate::config::{MidStream, Timeouts};
 use crate::failure::Failure;
 use crate::upstream::ResponseBody;
 
-/// What keeps a silent stream alive for clients and proxies between.
-const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+/// What keeps a silent stream alive for clients and proxies between: a comment, or a blank line for
+/// clients that know no comments.
+fn keep_alive(door: Speech) -> Bytes {
+    Bytes::from_static(if door.takes_comments() { b": keep-alive\n\n" } else { b"\n" })
+}
 
 type Pieces = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 
@@ -51,9 +54,10 @@ pub fn respond(
             response
         }
         Ok(Arrived::Stream(opening)) => {
-            let head = reply::stream(&open, Box::pin(futures_util::stream::empty()));
-            let (parts, _) = head.into_parts();
-            Response::from_parts(parts, Body::Stream(pieces(core, open, *opening)))
+            let (told, array) = (reply::told(&open), open.said.array);
+            let mut response = reply::events(array, pieces(core, open, *opening));
+            response.headers_mut().extend(told);
+            response
         }
     }
 }
@@ -84,35 +88,38 @@ pub fn refuse(core: &Core, open: Open, failure: Failure) -> Response<Body> {
 /// Sends the headers while the attempts still run: comments keep the connection alive, and every
 /// failure until the first content can still be fallen back from.
 #[must_use]
-pub fn early(core: Arc<Core>, mut crossing: Crossing) -> Response<Body> {
-    reply::events(Box::pin(async_stream::stream! {
-        let every = core.snapshot.load().config.timeouts.keep_alive_every;
-        let (mut open, result) = loop {
-            yield KEEP_ALIVE;
-            if let Ok(ended) = timeout_at(Instant::now() + every, &mut crossing).await {
-                break ended;
-            }
-        };
-        match result {
-            Ok(Arrived::Stream(opening)) => {
-                for await piece in pieces(core, open, *opening) {
-                    yield piece;
+pub fn early(core: Arc<Core>, door: Speech, array: bool, mut crossing: Crossing) -> Response<Body> {
+    reply::events(
+        array,
+        Box::pin(async_stream::stream! {
+            let every = core.snapshot.load().config.timeouts.keep_alive_every;
+            let (mut open, result) = loop {
+                yield keep_alive(door);
+                if let Ok(ended) = timeout_at(Instant::now() + every, &mut crossing).await {
+                    break ended;
+                }
+            };
+            match result {
+                Ok(Arrived::Stream(opening)) => {
+                    for await piece in pieces(core, open, *opening) {
+                        yield piece;
+                    }
+                }
+                Ok(Arrived::Whole { body, usage, content_bytes, malformed }) => {
+                    open.malformed = malformed;
+                    settle_whole(&core, &mut open, &body, usage, content_bytes);
+                    settle::finish(&core, open, &Ending::Answered);
+                    yield body;
+                }
+                Err(failure) => {
+                    let said = open.door.encode_stream_error(&reply::problem(&failure, &open.id_text));
+                    open.bytes_out = said.len() as u64;
+                    settle::finish(&core, open, &Ending::Refused(failure));
+                    yield Bytes::from(said);
                 }
             }
-            Ok(Arrived::Whole { body, usage, content_bytes, malformed }) => {
-                open.malformed = malformed;
-                settle_whole(&core, &mut open, &body, usage, content_bytes);
-                settle::finish(&core, open, &Ending::Answered);
-                yield body;
-            }
-            Err(failure) => {
-                let said = open.door.encode_stream_error(&reply::problem(&failure, &open.id_text));
-                open.bytes_out = said.len() as u64;
-                settle::finish(&core, open, &Ending::Refused(failure));
-                yield Bytes::from(said);
-            }
-        }
-    }))
+        }),
+    )
 }
 
 /// The index of the attempt whose answer the client gets.
@@ -213,7 +220,7 @@ fn pieces(core: Arc<Core>, mut open: Open, opening: Opening) -> Pieces {
                     Some(Fed::Lapsed(lapse)) => break Err(lapse),
                     None => match pace.rang() {
                         Some(lapse) => break Err(lapse),
-                        None => yield KEEP_ALIVE,
+                        None => yield keep_alive(open.door),
                     },
                 }
             }
@@ -252,6 +259,7 @@ fn broken(
     along: Option<Along>,
     mut pace: Pace,
 ) -> Pieces {
+    let speech = open.door;
     Box::pin(async_stream::stream! {
         settle::lapsed(&core, &mut open, index, &lapse, true);
         let eligible = may_go_on(&lapse) && open.mid_stream() == MidStream::Continue;
@@ -264,7 +272,7 @@ fn broken(
                     loop {
                         match timeout_at(pace.said + pace.every, next.as_mut()).await {
                             Ok(piece) => break piece,
-                            Err(_) => yield KEEP_ALIVE,
+                            Err(_) => yield keep_alive(speech),
                         }
                         pace.said = Instant::now();
                     }
@@ -275,7 +283,7 @@ fn broken(
                         open.bytes_out += bytes.len() as u64;
                         yield bytes;
                     }
-                    Piece::Waiting => yield KEEP_ALIVE,
+                    Piece::Waiting => yield keep_alive(open.door),
                     Piece::Complete { last, closing } => {
                         open.bytes_out += last.len() as u64;
                         let words = last_words(&mut open, &closing);
@@ -316,12 +324,12 @@ fn note(open: &mut Open, index: usize, tally: &super::feed::Tally) {
 fn last_words(open: &mut Open, closing: &[u8]) -> Bytes {
     let served = open.attempts.iter().rev().find(|attempt| attempt.record.outcome == "ok");
     let model = served.map_or("", |attempt| &attempt.lane.id);
-    let mut words = format!(
-        ": weighbridge cost_usd={} model={model} attempts={}\n\n",
-        reply::usd(open.cost_nanousd()),
-        open.attempts.len(),
-    )
-    .into_bytes();
+    let mut words = Vec::with_capacity(128 + closing.len());
+    if open.door.takes_comments() {
+        let (cost, attempts) = (reply::usd(open.cost_nanousd()), open.attempts.len());
+        let story = format!(": weighbridge cost_usd={cost} model={model} attempts={attempts}\n\n");
+        words.extend_from_slice(story.as_bytes());
+    }
     words.extend_from_slice(closing);
     open.bytes_out += words.len() as u64;
     Bytes::from(words)

@@ -15,6 +15,7 @@ use wire::error::Problem;
 
 use super::Core;
 use super::accept::Early;
+use super::array;
 use super::exchange::{Attempt, Exchange};
 use super::leftover;
 use super::speech::Speech;
@@ -123,22 +124,20 @@ pub fn passed(exchange: &Exchange, status: u16, upstream: &HeaderMap) -> Respons
     response
 }
 
-/// A streamed answer.
+/// The headers that say what happened to a request so far.
 #[must_use]
-pub fn stream(
-    exchange: &Exchange,
-    stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
-) -> Response<Body> {
-    let mut response = events(stream);
-    story(exchange, response.headers_mut());
-    response
+pub fn told(exchange: &Exchange) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    story(exchange, &mut headers);
+    headers
 }
 
-/// A stream whose story is not known yet.
+/// A streamed answer, as events or as one array of them.
 #[must_use]
-pub fn events(stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>) -> Response<Body> {
+pub fn events(array: bool, stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>) -> Response<Body> {
+    let (stream, kind) = if array { (array::of_events(stream), JSON) } else { (stream, EVENTS) };
     let mut response = Response::new(Body::Stream(stream));
-    response.headers_mut().insert(CONTENT_TYPE, EVENTS);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
     response
 }
 
@@ -152,7 +151,7 @@ pub fn failure(door: Speech, id: &str, failure: &Failure) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(CACHE_CONTROL, NO_STORE);
-    put(headers, REQUEST_ID, id);
+    identify(headers, door, id);
     if let Some(wait) = failure.retry_after {
         let millis = wait.as_millis().max(1);
         put(headers, RETRY_AFTER, &millis.div_ceil(1000).to_string());
@@ -199,7 +198,7 @@ pub fn problem<'f>(failure: &'f Failure, id: &'f str) -> Problem<'f> {
 
 /// The headers that say what happened to a request.
 fn story(exchange: &Exchange, headers: &mut HeaderMap) {
-    put(headers, REQUEST_ID, &exchange.id_text);
+    identify(headers, exchange.door, &exchange.id_text);
     let asked = exchange.model();
     if !asked.is_empty() {
         put(
@@ -228,6 +227,14 @@ fn story(exchange: &Exchange, headers: &mut HeaderMap) {
     }
     if !exchange.dropped.is_empty() {
         put(headers, DROPPED, &exchange.dropped.join(","));
+    }
+}
+
+/// The request's id, under the name that the door's clients look for as well.
+fn identify(headers: &mut HeaderMap, door: Speech, id: &str) {
+    put(headers, REQUEST_ID, id);
+    if door.id() == "anthropic_messages" {
+        put(headers, HeaderName::from_static("request-id"), id);
     }
 }
 

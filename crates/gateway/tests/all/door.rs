@@ -169,7 +169,7 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
         "/",
         "/v1",
         "/v1/chat/completion",
-        "/v2/chat/completions",
+        "/v3/chat/completions",
         "/v1/chat/completions/",
         "/../etc/passwd",
         "/v1/models/",

@@ -12,6 +12,6 @@ mod client;
 mod network;
 mod stage;
 
-pub(crate) use client::{Ask, Live, Reply, ask, send};
+pub(crate) use client::{Ask, Live, Reply, ask, get, post, send};
 pub(crate) use network::Place;
 pub(crate) use stage::{Setup, Stage, simulator};

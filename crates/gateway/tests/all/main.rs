@@ -20,6 +20,10 @@ mod hedge;
 
 #[cfg(test)]
 mod door;
+
+#[cfg(test)]
+mod doors;
+
 #[cfg(test)]
 mod reference;
 

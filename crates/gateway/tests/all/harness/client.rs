@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -20,13 +20,27 @@ use wire::sse::{FrameKind, Framer};
 pub(crate) struct Ask {
     pub(crate) body: Value,
     pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    /// Sent instead of `body`, as this type.
+    pub(crate) raw: Option<(&'static str, Bytes)>,
 }
 
 /// A plain question to a model name.
 pub(crate) fn ask(model: &str) -> Ask {
     let question = "How much does the bridge over the river weigh?";
     let body = json!({ "model": model, "messages": [{ "role": "user", "content": question }] });
-    Ask { body, headers: Vec::new() }
+    post("/v1/chat/completions", body)
+}
+
+/// A JSON body for another path.
+pub(crate) fn post(path: impl Into<String>, body: Value) -> Ask {
+    Ask { body, headers: Vec::new(), method: Method::POST, path: path.into(), raw: None }
+}
+
+/// A request without a body.
+pub(crate) fn get(path: impl Into<String>) -> Ask {
+    Ask { method: Method::GET, ..post(path, Value::Null).raw("text/plain", "") }
 }
 
 impl Ask {
@@ -39,6 +53,18 @@ impl Ask {
     pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
         self.body[field] = value;
         self
+    }
+
+    /// Sends these bytes.
+    pub(crate) fn raw(mut self, kind: &'static str, bytes: impl Into<Bytes>) -> Self {
+        self.raw = Some((kind, bytes.into()));
+        self
+    }
+
+    /// The bytes that are sent.
+    pub(crate) fn bytes(&self) -> Bytes {
+        let written = || Bytes::from(self.body.to_string());
+        self.raw.as_ref().map_or_else(written, |(_, bytes)| bytes.clone())
     }
 
     /// Adds a header.
@@ -111,13 +137,16 @@ where
     let asked = Instant::now();
     let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
     let connection = tokio::spawn(async move { drop(connection.await) });
-    let mut request = Request::post("/v1/chat/completions")
+    let kind = ask.raw.as_ref().map_or("application/json", |(kind, _)| kind);
+    let mut request = Request::builder()
+        .method(&ask.method)
+        .uri(&ask.path)
         .header(HOST, "gateway.test")
-        .header(CONTENT_TYPE, "application/json");
+        .header(CONTENT_TYPE, kind);
     for (name, value) in &ask.headers {
         request = request.header(*name, value);
     }
-    let request = request.body(Full::new(Bytes::from(ask.body.to_string()))).unwrap();
+    let request = request.body(Full::new(ask.bytes())).unwrap();
     let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
     Live {
         status: parts.status.as_u16(),

@@ -153,7 +153,13 @@ impl Setup {
     }
 
     fn yaml(&self, url_a: &str, url_b: &str) -> String {
-        let path = |dialect| if dialect == "gemini" { "/v1beta" } else { "/v1" };
+        let path = |dialect: &str| match dialect {
+            "gemini" | "gemini_embed" => "/v1beta",
+            "bedrock_converse" => "",
+            "cohere_v2" | "cohere_embed" | "cohere_rerank" => "/v2",
+            "voyage_embeddings" | "voyage_rerank" => "/voyage/v1",
+            _ => "/v1",
+        };
         let (path_a, path_b) = (path(self.dialect), path(self.dialect_b));
         let model = "models: { m: { input: $1, output: $2, context: 100000, max_output: 4096 }";
         let (dialect, keys, top, group) = (self.dialect, &self.keys_a, &self.top, &self.group);
