@@ -7,13 +7,14 @@ use crate::samples::dialect;
 use wire::dialect::Quirks;
 use wire::translate::{Known, StreamTranslator, answer as translated};
 
-const NOW: i64 = 1_700_000_000;
+/// What the gateway knows of an answer before it comes.
+const KNOWN: Known<'static> = Known { created: 1_700_000_000, id: "wb-1", model: "m", asked: None };
 
 /// What a client of `door` reads when these lines stream from the upstream.
 fn streamed(upstream: &Upstream, lines: &str, door: &str) -> Vec<u8> {
     let from = upstream.dialect();
     let mut translator =
-        StreamTranslator::new(from, &upstream.quirks(), dialect(door), true).known(&Known::at(NOW));
+        StreamTranslator::new(from, &upstream.quirks(), dialect(door), true).known(&KNOWN);
     let mut out = Vec::new();
     for (name, data) in framed(from.framing, &stream_bytes(from.framing, lines), 61) {
         translator.frame(name.as_deref(), &data, &mut out).expect("a good event");
@@ -34,7 +35,7 @@ fn told(heading: &str, text: &str, door: &str) -> Vec<u8> {
             &upstream.quirks(),
             text.as_bytes(),
             dialect(door),
-            &Known::at(NOW),
+            &KNOWN,
         )
         .expect("a good answer"),
     }
