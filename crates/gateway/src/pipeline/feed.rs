@@ -331,7 +331,7 @@ impl Feed {
             }
             Reader::Aggregate { meter, aggregate } => {
                 let seen = meter.event(name, data)?;
-                if !seen.done && seen.error.is_none() {
+                if seen.error.is_none() {
                     aggregate.event(name, data)?;
                 }
                 Ok(seen)

@@ -70,6 +70,13 @@ impl Speech {
         matches!(self.id(), "openai_chat" | "openai_completions")
     }
 
+    /// Whether its clients know the comments of event streams. Google's own SDK for Python takes any
+    /// line for data.
+    #[must_use]
+    pub fn takes_comments(self) -> bool {
+        self.id() != "gemini"
+    }
+
     /// Looks for the fields of a request that the gateway itself must know.
     ///
     /// # Errors
