@@ -39,7 +39,8 @@ impl Meter for Observer {
             seen.content = true;
             seen.content_bytes += call.name.len();
         }
-        seen.stop = frame.stop_reason.as_deref().map(|word| STOPS.reason(word));
+        let stop = frame.stop_reason.as_deref().filter(|_| name == "messageStop");
+        seen.stop = stop.map(|word| STOPS.reason(word));
         seen.usage = frame.usage.map(|counts| counts.usage());
         self.stopped |= seen.stop.is_some();
         seen.done = self.stopped && name == "metadata";
