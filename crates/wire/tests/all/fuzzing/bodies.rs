@@ -154,8 +154,12 @@ fn any_events(dialect: &Dialect, quirks: &Quirks, size: usize, text: &[u8]) {
         let mut new = Vec::new();
         let decoded = decoder.event(name, data, &mut new).is_ok();
         let seen = meter.event(name, data);
-        assert!(!decoded || seen.is_ok(), "the meter refuses {}", lossy(data));
-        sound &= decoded;
+        if let Err(error) = &seen {
+            // No provider writes a field twice; a typed reader refuses it, a lenient one does not.
+            let twice = error.message.contains("duplicate field");
+            assert!(!decoded || twice, "the meter refuses {}: {error}", lossy(data));
+        }
+        sound &= decoded && seen.is_ok();
         told.add(&translate::seen(&new));
         metered.add(&seen.unwrap_or_default());
         events.append(&mut new);
