@@ -161,19 +161,26 @@ fn of_client(headers: &HeaderMap) -> &'static Dialect {
     }
 }
 
-/// The dialect in which a request is told that there is nothing here.
+/// The dialect in which a request is refused: that of the door it came to, else a guess.
 #[must_use]
 pub fn guessed(parts: &Parts) -> Speech {
-    of_head(parts.uri.path(), &parts.headers)
+    match door(parts) {
+        Some((_, Door::Talk(speech, _))) => speech,
+        Some((_, Door::Count(dialect, _) | Door::Models(dialect) | Door::Model(dialect, _))) => {
+            Speech::Chat(dialect)
+        }
+        Some((_, Door::Passage(_))) | None => of_head(parts.uri.path(), &parts.headers),
+    }
 }
 
-/// The same for a request that is still whole.
+/// The guess from a request's head, for paths that lead nowhere.
 #[must_use]
 pub fn of_head(path: &str, headers: &HeaderMap) -> Speech {
     let by_path = [
         ("/v1/messages", "anthropic_messages"),
         ("/v1beta", "gemini"),
         ("/v2", "cohere_v2"),
+        ("/v1/rerank", "cohere_rerank"),
         ("/v1/responses", "openai_responses"),
     ];
     let found = by_path.iter().find(|(prefix, _)| path.starts_with(prefix));

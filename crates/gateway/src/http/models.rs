@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, Response};
 use serde_json::{Value, json};
 use wire::dialect::{Dialect, gemini};
 
 use crate::failure::{Code, Failure};
 use crate::pipeline::Core;
+use crate::pipeline::accept;
 use crate::pipeline::admit;
 use crate::pipeline::lanes::Snapshot;
-use crate::pipeline::reply::Body;
+use crate::pipeline::reply::{self, Body};
 
 /// Clients want a creation time; this one says "before you asked".
 const CREATED: i64 = 1_735_689_600;
@@ -32,7 +32,7 @@ pub fn list(
     let names = snapshot.listed();
     if is_gemini(dialect) {
         let models: Vec<Value> = names.iter().map(|name| gemini_model(&snapshot, name)).collect();
-        return Ok(answer(&json!({ "models": models })));
+        return Ok(answer(core, headers, &json!({ "models": models })));
     }
     let data: Vec<Value> = names.iter().map(|name| model(&snapshot, name)).collect();
     let page = json!({
@@ -42,7 +42,7 @@ pub fn list(
         "first_id": names.first().map(|name| &**name),
         "last_id": names.last().map(|name| &**name),
     });
-    Ok(answer(&page))
+    Ok(answer(core, headers, &page))
 }
 
 /// One model by its name, which may hold slashes.
@@ -62,7 +62,7 @@ pub fn one(
         return Err(Failure::because(Code::ModelNotFound, message).on("model"));
     }
     let shape = if is_gemini(dialect) { gemini_model } else { model };
-    Ok(answer(&shape(&snapshot, name)))
+    Ok(answer(core, headers, &shape(&snapshot, name)))
 }
 
 fn is_gemini(dialect: &Dialect) -> bool {
@@ -103,8 +103,7 @@ fn gemini_model(snapshot: &Snapshot, name: &str) -> Value {
     })
 }
 
-fn answer(value: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::Full(Bytes::from(value.to_string())));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+fn answer(core: &Core, headers: &HeaderMap, value: &Value) -> Response<Body> {
+    let id = accept::id_text(core.world.request_id(), headers);
+    reply::json(&id, Bytes::from(value.to_string()))
 }

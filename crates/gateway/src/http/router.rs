@@ -52,8 +52,7 @@ async fn route(core: Arc<Core>, request: Request<Incoming>, crowded: bool) -> Re
         Ok(door) => door,
         Err(failure) => return turned_away(&core, &parts, body, &failure).await,
     };
-    let guessed = doors::guessed(&parts);
-    let answered = match door {
+    let (dialect, answered) = match door {
         Door::Talk(door, said) => {
             let inbound = Inbound { door, said, headers: parts.headers, body, arrived };
             return pipeline::cross(core, inbound).await;
@@ -69,10 +68,10 @@ async fn route(core: Arc<Core>, request: Request<Incoming>, crowded: bool) -> Re
             return count::count(&core, inbound).await;
         }
         Door::Passage(path) => return passage::pass(core, parts, path, body, arrived).await,
-        Door::Models(dialect) => models::list(&core, &parts.headers, dialect),
-        Door::Model(dialect, id) => models::one(&core, &parts.headers, dialect, &id),
+        Door::Models(dialect) => (dialect, models::list(&core, &parts.headers, dialect)),
+        Door::Model(dialect, id) => (dialect, models::one(&core, &parts.headers, dialect, &id)),
     };
-    answered.unwrap_or_else(|failure| fail(&core, guessed, &failure))
+    answered.unwrap_or_else(|failure| fail(&core, Speech::Chat(dialect), &failure))
 }
 
 /// The door that a request's path and method lead to.

@@ -274,7 +274,8 @@ fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
 const MAX_REQUEST_ID: usize = 128;
 
 /// The id that client, log and upstream see: the client's own if it sent a plain one, else ours.
-fn id_text(id: u128, headers: &HeaderMap) -> Arc<str> {
+#[must_use]
+pub fn id_text(id: u128, headers: &HeaderMap) -> Arc<str> {
     let sent = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let plain = |text: &&str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);

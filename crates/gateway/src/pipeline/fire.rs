@@ -15,8 +15,8 @@ use tokio::time::{Instant, timeout_at};
 use wire::classify::{self, Sighting};
 use wire::dialect::{Dialect, Quirks};
 use wire::error::{DecodeError, Reported};
-use wire::hub::{Answer, Request, StopReason, Usage};
-use wire::plain::{Ask, PlainDialect};
+use wire::hub::{Answer, Part, Request, StopReason, Usage};
+use wire::plain::{Ask, Found, PlainDialect};
 use wire::translate::{self, Known, StreamTranslator};
 
 use super::Core;
@@ -536,6 +536,8 @@ fn found(aim: &Aim, talk: &PlainTalk, body: Bytes) -> Result<Arrived, Lapse> {
     let content_bytes = body.len() as u64;
     let body = if talk.upstream.id == talk.door.id {
         body
+    } else if matches!(&reply.found, Found::Vectors(vectors) if vectors.is_empty()) {
+        return Err(Lapse::new(Cause::Empty));
     } else {
         Bytes::from((talk.door.encode_reply)(&reply, &talk.ask))
     };
@@ -559,7 +561,8 @@ fn judge(aim: &Aim, pair: Pair<'_>, body: Bytes) -> Result<Arrived, Lapse> {
     if stops().any(|stop| stop.reason == StopReason::Error) {
         return Err(Lapse::new(Cause::ModelFailed));
     }
-    let bare = answer.choices.iter().all(|choice| choice.parts.is_empty());
+    let blank = |part: &Part| matches!(part, Part::Text { text, .. } if text.is_empty());
+    let bare = answer.choices.iter().all(|choice| choice.parts.iter().all(blank));
     if bare && stops().all(|stop| stop.reason == StopReason::Stop) {
         return Err(Lapse::new(Cause::Empty));
     }

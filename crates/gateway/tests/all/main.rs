@@ -41,3 +41,6 @@ mod lifecycle;
 
 #[cfg(test)]
 mod told;
+
+#[cfg(test)]
+mod soaked;

@@ -12,6 +12,7 @@ use crate::dialect::{Quirks, openai_chat};
 use crate::error::DecodeError;
 use crate::fields::{Fields, merge, put};
 use crate::media;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -152,14 +153,22 @@ struct Answer {
 #[serde(untagged)]
 enum Embeddings {
     List(Vec<Vector>),
-    ByType { float: Option<Vec<Vector>>, base64: Option<Vec<Vector>> },
+    ByType {
+        float: Option<Vec<Vector>>,
+        base64: Option<Vec<Vector>>,
+        #[serde(flatten)]
+        others: BTreeMap<String, Option<Vec<IgnoredAny>>>,
+    },
 }
 
 fn decode_reply(body: &[u8], quirks: &Quirks) -> Result<Reply, DecodeError> {
     let answer: Answer = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
     let vectors = match answer.embeddings {
         Embeddings::List(list) => Some(list),
-        Embeddings::ByType { float, base64 } => float.or(base64),
+        // Only Cohere's own clients ask for other formats, and they are given the answer as it is.
+        Embeddings::ByType { float, base64, others } => float
+            .or(base64)
+            .or_else(|| others.values().any(Option::is_some).then(Vec::new)),
     };
     let Some(vectors) = vectors else {
         return Err(DecodeError::at("embeddings.float", "is required"));
