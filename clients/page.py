@@ -18,6 +18,14 @@ by `clients/run --write`; `make clients` plays everything again and fails where 
 |---|---|---|---|---|
 """
 
+TAIL = """
+## Not here
+
+- LlamaIndex's Anthropic model: it takes only the names of Claude models that it knows.
+- JavaScript packages newer than these: they ask for Node 22, and Debian has Node 20.
+- A sandbox of Codex's own: the agent runs its command in an empty directory without one.
+"""
+
 # What the columns are called for readers; the worlds have shorter names.
 DIALECTS = {
     "openai": "openai_chat",
@@ -85,4 +93,4 @@ def page(clients, rows):
     lines = [summary(client, rows) for client in clients]
     for client in clients:
         lines += section(client, rows)
-    return HEAD + "\n".join(lines) + "\n"
+    return HEAD + "\n".join(lines) + "\n" + TAIL
