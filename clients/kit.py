@@ -70,7 +70,7 @@ CLIENTS = [
            "google-genai", GENERATE, ALL),
     Client("genai-node", "Google Gen AI for JavaScript", "node", "google_genai.mjs",
            "@google/genai", GENERATE, ["gemini", "openai"]),
-    Client("cohere", "Cohere for Python", "python", "cohere_client.py", "cohere",
+    Client("cohere-python", "Cohere for Python", "python", "cohere_client.py", "cohere",
            "`/v2/chat`, `/v2/embed`, `/v1/rerank`, `/v2/rerank`", ["cohere", "openai"]),
     Client("langchain", "LangChain, ChatOpenAI", "python", "langchain_models.py",
            "langchain-openai", CHAT, FEW, "chat"),
