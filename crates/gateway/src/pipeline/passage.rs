@@ -138,7 +138,7 @@ fn begin(core: &Core, open: &mut Open, lane: &Arc<Lane>) -> Result<(), Failure> 
 fn call(open: &Open, lane: &Lane, parts: &Parts, path: &str, upload: Upload) -> Option<Call> {
     let face = lane.face(Speech::Passage)?;
     let credential = open.attempts.first()?.credential;
-    let mut headers = face.headers.get(credential).or(face.headers.first())?.clone();
+    let mut headers = face.site.headers.get(credential).or(face.site.headers.first())?.clone();
     headers.remove(CONTENT_TYPE);
     for name in FORWARDED {
         if let Some(value) = parts.headers.get(&name) {
@@ -148,7 +148,7 @@ fn call(open: &Open, lane: &Lane, parts: &Parts, path: &str, upload: Upload) -> 
     let (body, flow) = upload.into_body(&lane.model);
     Some(Call {
         method: parts.method.clone(),
-        path_and_query: face.beside(path),
+        path_and_query: face.site.beside(path),
         headers,
         body,
         flow,
@@ -173,8 +173,8 @@ async fn exchange(
         let _ = shot.sent.set(at);
     };
     let credential = open.attempts.first().map_or(0, |attempt| attempt.credential);
-    face.proof(credential).put_on(core, &shot.permit, &face.origin, &mut call).await?;
-    let send = core.upstream.send(&shot.permit, &face.origin, call, timeouts.connect, on_sent);
+    face.site.proof(credential).put_on(core, &shot.permit, &face.site.origin, &mut call).await?;
+    let send = core.upstream.send(&shot.permit, &face.site.origin, call, timeouts.connect, on_sent);
     let waited = timeout_at(open.deadline, send).await;
     let response = waited.map_err(|_| Lapse::new(Cause::TotalTimeout))?.map_err(Lapse::of_send)?;
     if (300..400).contains(&response.status) {
@@ -189,7 +189,8 @@ fn answered(core: Arc<Core>, mut open: Open, answer: Answer) -> Response<Body> {
     let Answer { response, timeouts } = answer;
     let (status, headers) = (response.status, response.headers.clone());
     let head = reply::passed(&open, status, &headers);
-    let pieces = pieces(core, open, response.body, status, timeouts);
+    let length = headers.get(CONTENT_LENGTH).and_then(|text| text.to_str().ok()?.parse().ok());
+    let pieces = pieces(core, open, response.body, (status, length), timeouts);
     let (parts, ()) = head.into_parts();
     Response::from_parts(parts, Body::Stream(Box::pin(pieces)))
 }
@@ -198,17 +199,25 @@ fn pieces(
     core: Arc<Core>,
     mut open: Open,
     mut body: ResponseBody,
-    status: u16,
+    (status, length): (u16, Option<u64>),
     timeouts: Timeouts,
 ) -> impl Stream<Item = Bytes> + Send {
     async_stream::stream! {
         let mut tail = Tail::default();
+        let mut left = length;
         let lapse = loop {
             let due = (Instant::now() + timeouts.unstreamed_read).min(open.deadline);
             match timeout_at(due, body.next()).await {
                 Ok(Some(Ok(piece))) => {
                     open.bytes_out += piece.len() as u64;
                     tail.push(&piece);
+                    left = left.map(|left| left.saturating_sub(piece.len() as u64));
+                    if left == Some(0) {
+                        // Told first: nobody asks for more of an answer whose length is known.
+                        finish(&core, open, &tail, status, None);
+                        yield piece;
+                        return;
+                    }
                     yield piece;
                 }
                 Ok(None) => break None,

@@ -6,7 +6,6 @@ mod array;
 mod counting;
 mod passing;
 mod plain;
-mod proofs;
 mod refusals;
 mod seals;
 mod spliced;

@@ -1,6 +1,6 @@
 //! F33 to F39 and F42 to F45: answers with status 200 that are none, and heads that cannot be read.
 
-use super::row::Row;
+use super::row::{LABELLED, Row};
 use crate::harness::{Setup, Stage, ask};
 
 const INVALID: Row =
@@ -11,7 +11,16 @@ const TOO_LARGE: Row =
 #[tokio::test(start_paused = true)]
 async fn f33_an_error_with_status_200_falls_back() {
     let solo = (502, "upstream_error", "upstream_error");
-    Row { fault: "f33", reason: "error_in_200", solo, ..Row::UNCERTAIN }.check().await;
+    let told = Row { fault: "f33", reason: "error_in_200", solo, ..Row::UNCERTAIN };
+    Row { dialects: LABELLED, ..told }.check().await;
+    Row {
+        fault: "f33",
+        reason: "bad_json",
+        dialects: &["bedrock_converse", "cohere_v2"],
+        ..INVALID
+    }
+    .check()
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

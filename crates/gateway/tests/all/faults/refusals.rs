@@ -6,7 +6,7 @@ use route::State;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::row::{DIALECTS, Row};
+use super::row::{DIALECTS, OUTSPOKEN, Row};
 use crate::harness::{Setup, Stage, ask};
 
 const LIMITED: Row = Row {
@@ -238,7 +238,7 @@ async fn f50_a_content_fallback_takes_what_was_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn f50_an_answer_that_ends_for_the_filter_says_so() {
-    for dialect in DIALECTS {
+    for dialect in OUTSPOKEN {
         for stream in [false, true] {
             let stage = Setup::dialect(dialect).start().await;
             stage.fault("f50-finish");

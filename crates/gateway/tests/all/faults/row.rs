@@ -7,7 +7,26 @@ use sim::MemoryPeer;
 
 use crate::harness::{Place, Reply, Setup, Stage, ask};
 
-pub(super) const DIALECTS: &[&str] = &["openai_chat", "anthropic_messages", "gemini"];
+pub(super) const DIALECTS: &[&str] = &[
+    "openai_chat",
+    "openai_responses",
+    "anthropic_messages",
+    "gemini",
+    "bedrock_converse",
+    "cohere_v2",
+];
+
+/// Those whose errors say that they are errors, whatever the status.
+pub(super) const LABELLED: &[&str] =
+    &["openai_chat", "openai_responses", "anthropic_messages", "gemini"];
+
+/// Those whose streams are text.
+pub(super) const TEXTUAL: &[&str] =
+    &["openai_chat", "openai_responses", "anthropic_messages", "gemini", "cohere_v2"];
+
+/// Those whose streams can say in words what went wrong: Cohere's only end with a failure.
+pub(super) const OUTSPOKEN: &[&str] =
+    &["openai_chat", "openai_responses", "anthropic_messages", "gemini", "bedrock_converse"];
 
 /// What a fault before the first content looks like from all sides.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::row::DIALECTS;
+use super::row::{DIALECTS, TEXTUAL};
 use crate::harness::{Setup, Stage, ask};
 
 /// Asks A and returns the note and the only row of the books.
@@ -59,7 +59,7 @@ async fn f31_absurd_usage_is_not_believed() {
 #[tokio::test(start_paused = true)]
 async fn f31_of_usage_told_twice_the_last_is_booked() {
     for fault in ["f31-twice", "f31-decreasing"] {
-        for dialect in DIALECTS {
+        for dialect in TEXTUAL {
             for stream in [true, false] {
                 println!("{fault} {dialect} stream={stream}");
                 let stage = Setup::dialect(dialect).start().await;
