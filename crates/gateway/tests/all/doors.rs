@@ -6,6 +6,7 @@ mod array;
 mod counting;
 mod passing;
 mod plain;
+mod proofs;
 mod refusals;
 mod seals;
 mod spliced;

@@ -67,6 +67,8 @@ pub(crate) struct Setup {
     pub(crate) providers: String,
     /// What every file ending in `.toml` holds.
     pub(crate) catalog: String,
+    /// What every file ending in `.json` holds.
+    pub(crate) account: String,
 }
 
 impl Default for Setup {
@@ -91,6 +93,7 @@ impl Default for Setup {
             auth: "open",
             providers: String::new(),
             catalog: String::new(),
+            account: String::new(),
         }
     }
 }
@@ -190,8 +193,10 @@ impl Setup {
             format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
         });
         let read = |path: &std::path::Path| {
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                return Ok(self.catalog.clone());
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("toml") => return Ok(self.catalog.clone()),
+                Some("json") => return Ok(self.account.clone()),
+                _ => {}
             }
             pem.clone().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
         };
