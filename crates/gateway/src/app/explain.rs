@@ -78,7 +78,7 @@ fn told(open: &Open, plan: &plan::Plan) -> String {
 
 fn lane(open: &Open, planned: &plan::Planned) -> String {
     let lane = &planned.lane;
-    let spoken = lane.face(open.door).map_or("nothing of the kind", |face| face.speech.id());
+    let spoken = lane.face(open.door).map_or("nothing of the kind", |face| face.site.speech.id());
     let mut line = format!("{} ({spoken})", lane.id);
     let Ok(request) = open.request() else { return line };
     let undescribed = Model::undescribed(&lane.provider, &lane.model, lane.price.clone());

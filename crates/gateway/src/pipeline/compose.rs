@@ -25,10 +25,20 @@ use super::settle;
 use super::speech::Speech;
 use crate::upstream::{Call, Origin};
 
-/// Wishes that change what is asked for: a request without them is another request, so that they
-/// are never left out silently.
-const ESSENTIAL: [&str; 6] =
-    ["previous_response_id", "conversation", "background", "prompt", "suffix", "item_reference"];
+/// Wishes that change what is asked for, and pieces of the prompt itself: a request without them is
+/// another request, so that they are never left out silently.
+const ESSENTIAL: [&str; 10] = [
+    "previous_response_id",
+    "conversation",
+    "background",
+    "prompt",
+    "suffix",
+    "item_reference",
+    "messages",
+    "image_url",
+    "input_audio",
+    "file",
+];
 
 /// A request ready to be sent, and how its answer is to be read.
 #[derive(Debug)]
@@ -63,7 +73,7 @@ pub fn call(open: &mut Open, leg: &Leg, stream: bool) -> Result<Composed, Lapse>
         return Err(Lapse::new(Cause::Inexpressible));
     };
     open.dropped.clear();
-    let written = match (open.door, face.speech) {
+    let written = match (open.door, face.site.speech) {
         (Speech::Chat(door), Speech::Chat(upstream)) => {
             conversation(open, leg, face, door, upstream, stream)?
         }
@@ -73,7 +83,7 @@ pub fn call(open: &mut Open, leg: &Leg, stream: bool) -> Result<Composed, Lapse>
     if let Some(field) = unsayable(open) {
         return Err(lossy(&lane, field));
     }
-    let mut path_and_query = face.target(&lane.model, stream, || written.path);
+    let mut path_and_query = face.site.target(&lane.model, stream, || written.path);
     if let Some(query) = open.said.query.filter(|_| written.same) {
         path_and_query.push(if path_and_query.contains('?') { '&' } else { '?' });
         path_and_query.push_str(query);
@@ -87,10 +97,10 @@ pub fn call(open: &mut Open, leg: &Leg, stream: bool) -> Result<Composed, Lapse>
             body: written.body,
             flow: None,
         },
-        origin: Arc::clone(&face.origin),
+        origin: Arc::clone(&face.site.origin),
         talk: written.talk,
         quirks: face.quirks.clone(),
-        proof: face.proof(leg.credential),
+        proof: face.site.proof(leg.credential),
     })
 }
 
@@ -225,7 +235,7 @@ fn lossy(lane: &Lane, field: &'static str) -> Lapse {
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 
 fn headers(open: &Exchange, face: &Face, credential: usize, same: bool) -> HeaderMap {
-    let headers = face.headers.get(credential).or(face.headers.first());
+    let headers = face.site.headers.get(credential).or(face.site.headers.first());
     let mut headers = headers.cloned().unwrap_or_default();
     if let Ok(id) = HeaderValue::from_str(&open.id_text) {
         headers.insert(CLIENT_REQUEST_ID, id);

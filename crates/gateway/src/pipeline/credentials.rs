@@ -9,8 +9,8 @@ use catalog::AuthKind;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::lanes::Credential;
 use super::proof::Proof;
+use super::sites::Credential;
 use super::state::States;
 use crate::config::{Face, Proof as Written, Provider, Secret};
 

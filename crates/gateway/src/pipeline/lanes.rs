@@ -8,20 +8,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use catalog::{Catalog, Model, Price};
-use http::HeaderMap;
 use route::{Strategy, Tick};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use wire::dialect::Quirks;
 use wire::error::Reported;
 
-use super::proof::Proof;
+use super::sites::{Credential, Premises, Site};
 use super::speech::Speech;
-use super::state::{BreakerCell, CredentialState, LaneState, States};
-use crate::config::{
-    self, BaseUrl, Config, Failover, Provider, Timeouts, UnknownPrice, UpstreamStream, nearest,
-};
-use crate::upstream::{Origin, Scheme, TrustedRoots};
+use super::state::{BreakerCell, LaneState, States};
+use crate::config::{Config, Failover, Provider, Timeouts, UnknownPrice, UpstreamStream, nearest};
 
 /// Everything that requests look up.
 #[derive(Debug)]
@@ -32,6 +26,8 @@ pub struct Snapshot {
     pub groups: Vec<Arc<Group>>,
     /// Names to groups: model groups, `provider/model` and bare model names.
     names: HashMap<Arc<str>, usize>,
+    /// What the deployments of each provider share, in the configuration's order.
+    premises: Vec<Premises>,
     states: Arc<States>,
 }
 
@@ -80,7 +76,7 @@ pub struct Lane {
     /// The ways to talk to it, its usual one first.
     pub faces: Vec<Face>,
     /// Ways to prove who we are, tried in turn.
-    pub credentials: Vec<Credential>,
+    pub credentials: Arc<[Credential]>,
     /// What a token costs.
     pub price: Price,
     /// The largest answer.
@@ -104,8 +100,8 @@ impl Lane {
     /// spoken there, else the usual one for such requests. `None`: it serves nothing of the kind.
     #[must_use]
     pub fn face(&self, door: Speech) -> Option<&Face> {
-        let own = self.faces.iter().find(|face| face.speech.id() == door.id());
-        own.or_else(|| self.faces.iter().find(|face| face.speech.is_like(door)))
+        let own = self.faces.iter().find(|face| face.site.speech.id() == door.id());
+        own.or_else(|| self.faces.iter().find(|face| face.site.speech.is_like(door)))
     }
 
     /// The first credential that is not set aside, starting behind `after`, which is left out.
@@ -130,7 +126,7 @@ impl Lane {
             }
         }
         for face in &self.faces {
-            let authority = format!("{}:{}", face.origin.host, face.origin.port);
+            let authority = format!("{}:{}", face.site.origin.host, face.site.origin.port);
             if reported.message.contains(&authority) {
                 reported.message = reported.message.replace(&authority, "[upstream]");
             }
@@ -152,85 +148,17 @@ impl Lane {
     }
 }
 
-/// One way to talk to a deployment.
+/// One way to talk to a deployment: its provider's, with the model's peculiarities.
 #[derive(Debug)]
 pub struct Face {
-    /// The wire format.
-    pub speech: Speech,
+    /// Where and how.
+    pub site: Arc<Site>,
     /// Peculiarities of provider and model.
     pub quirks: Quirks,
-    /// Where it is.
-    pub origin: Arc<Origin>,
-    /// The path before the dialect's own.
-    path_prefix: String,
-    /// What stands instead of the dialect's own path, unstreamed and streamed.
-    path: Option<String>,
-    stream_path: Option<String>,
-    /// The fixed header fields with each credential, in the order of the lane's credentials.
-    pub headers: Vec<HeaderMap>,
-    /// What else proves each credential, in the same order.
-    pub proofs: Vec<Arc<Proof>>,
-}
-
-impl Face {
-    /// The target of a request for `model`, given the dialect's own path.
-    #[must_use]
-    pub fn target(&self, model: &str, stream: bool, own: impl FnOnce() -> String) -> String {
-        let instead = if stream { self.stream_path.as_ref() } else { None };
-        let path = match instead.or(self.path.as_ref()) {
-            Some(template) => template.replace("{model}", &percent_encoded(model)),
-            None => own(),
-        };
-        format!("{}{path}", self.path_prefix)
-    }
-
-    /// What proves a credential besides header fields.
-    #[must_use]
-    pub fn proof(&self, credential: usize) -> Arc<Proof> {
-        self.proofs.get(credential).or(self.proofs.first()).map(Arc::clone).unwrap_or_default()
-    }
-
-    /// Another path of the same API.
-    #[must_use]
-    pub fn beside(&self, path: &str) -> String {
-        format!("{}{path}", self.path_prefix)
-    }
 }
 
 /// What is asked for without a model is booked under this name.
 const PASSED_THROUGH: &str = "passthrough";
-
-/// A model's name as one segment of a path.
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~:@".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
-/// One credential.
-#[derive(Debug)]
-pub struct Credential {
-    /// What must never be shown.
-    pub secret: String,
-    /// Its cooldowns.
-    pub state: Arc<CredentialState>,
-}
-
-/// A shorter credential is no secret, and may be a word of any sentence.
-const MIN_SECRET: usize = 8;
-
-impl Credential {
-    /// The secret, if it is one.
-    fn secret(&self) -> Option<&str> {
-        (self.secret.len() >= MIN_SECRET).then_some(&self.secret)
-    }
-}
 
 /// Why a name could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,8 +173,14 @@ impl Snapshot {
     /// Resolves a configuration.
     #[must_use]
     pub fn build(config: Config, states: &Arc<States>) -> Self {
-        let mut snapshot =
-            Self { groups: Vec::new(), names: HashMap::new(), states: Arc::clone(states), config };
+        let premises = config.providers.iter().map(|each| Premises::of(each, states)).collect();
+        let mut snapshot = Self {
+            groups: Vec::new(),
+            names: HashMap::new(),
+            premises,
+            states: Arc::clone(states),
+            config,
+        };
         let mut lanes = LaneTable::default();
         snapshot.add_groups(&mut lanes);
         if snapshot.config.open_catalog {
@@ -259,7 +193,8 @@ impl Snapshot {
         for group in &self.config.groups {
             let members = group.deployments.iter().filter_map(|deployment| {
                 let provider = self.config.providers.get(deployment.provider)?;
-                let lane = lanes.lane(provider, &deployment.model, &self.config, &self.states);
+                let at = (provider, self.premises.get(deployment.provider)?);
+                let lane = lanes.lane(at, &deployment.model, &self.config, &self.states);
                 Some((lane, deployment.weight))
             });
             let name: Arc<str> = Arc::from(group.name.as_str());
@@ -281,9 +216,9 @@ impl Snapshot {
     }
 
     fn add_catalog(&mut self, lanes: &mut LaneTable) {
-        for provider in &self.config.providers {
-            for (model, alias) in model_names(provider, &self.config.catalog) {
-                let lane = lanes.lane(provider, &model, &self.config, &self.states);
+        for at in self.config.providers.iter().zip(&self.premises) {
+            for (model, alias) in model_names(at.0, &self.config.catalog) {
+                let lane = lanes.lane(at, &model, &self.config, &self.states);
                 let number = self.groups.len();
                 let group = Group { alias, ..single(&self.config, Arc::clone(&lane)) };
                 self.groups.push(Arc::new(group));
@@ -310,14 +245,16 @@ impl Snapshot {
             return None;
         }
         let (provider, model) = name.split_once('/').filter(|(_, model)| is_name(model))?;
-        let (_, provider) = self.config.provider(provider)?;
+        let (number, provider) = self.config.provider(provider)?;
+        let premises = self.premises.get(number)?;
         if self.config.unknown_price == UnknownPrice::Refuse {
             return Some(Err(Unresolved::PriceUnknown));
         }
         // Clients can name any number of models: all that nobody lists share one state.
         let state = self.states.lane(&Arc::from(format!("{}/*", provider.id)));
         let id: Arc<str> = Arc::from(format!("{}/{model}", provider.id));
-        let lane = build_lane(id, state, provider, model, &self.config, &self.states);
+        let at = (provider, premises);
+        let lane = build_lane(id, state, at, model, &self.config, &self.states);
         let lane = Arc::new(Lane { listed: false, ..lane });
         Some(Ok(Arc::new(single(&self.config, lane))))
     }
@@ -326,15 +263,16 @@ impl Snapshot {
     /// configuration names, else the first that speaks OpenAI's dialects.
     #[must_use]
     pub fn passage(&self) -> Option<Arc<Lane>> {
-        let providers = &self.config.providers;
-        let speaks = |provider: &&Provider| {
+        let speaks = |provider: &Provider| {
             provider.usual().is_some_and(|face| face.dialect.starts_with("openai_"))
         };
-        let named = self.config.passthrough.and_then(|number| providers.get(number));
-        let provider = named.or_else(|| providers.iter().find(speaks))?;
+        let first = || self.config.providers.iter().position(speaks);
+        let number = self.config.passthrough.or_else(first)?;
+        let (provider, premises) = (self.config.providers.get(number)?, self.premises.get(number)?);
         let id: Arc<str> = Arc::from(format!("{}/{PASSED_THROUGH}", provider.id));
         let state = self.states.lane(&id);
-        let lane = build_lane(id, state, provider, PASSED_THROUGH, &self.config, &self.states);
+        let at = (provider, premises);
+        let lane = build_lane(id, state, at, PASSED_THROUGH, &self.config, &self.states);
         // Files and lists of them cost nothing; what costs names its model.
         Some(Arc::new(Lane { price: Price::default(), ..lane }))
     }
@@ -421,7 +359,7 @@ struct LaneTable {
 impl LaneTable {
     fn lane(
         &mut self,
-        provider: &Provider,
+        (provider, premises): (&Provider, &Premises),
         model: &str,
         config: &Config,
         states: &States,
@@ -431,7 +369,14 @@ impl LaneTable {
             return Arc::clone(lane);
         }
         let state = states.lane(&id);
-        let lane = Arc::new(build_lane(Arc::clone(&id), state, provider, model, config, states));
+        let lane = Arc::new(build_lane(
+            Arc::clone(&id),
+            state,
+            (provider, premises),
+            model,
+            config,
+            states,
+        ));
         self.by_id.insert(id, Arc::clone(&lane));
         lane
     }
@@ -445,22 +390,25 @@ const DEFAULT_CONTEXT: u64 = 128_000;
 fn build_lane(
     id: Arc<str>,
     state: Arc<LaneState>,
-    provider: &Provider,
+    (provider, premises): (&Provider, &Premises),
     model: &str,
     config: &Config,
     states: &States,
 ) -> Lane {
     let known = provider.catalog_id.as_deref().and_then(|id| config.catalog.model(id, model));
     let facts = Facts::of(provider, model, known, config);
-    let faces = provider.faces.iter().filter_map(|face| build_face(provider, face, known));
+    let faces = provider.faces.iter().zip(&premises.sites).filter_map(|(face, site)| {
+        let site = site.as_ref().filter(|_| face.serves(known))?;
+        Some(Face { site: Arc::clone(site), quirks: face.quirks_of(known) })
+    });
     Lane {
         listed: true,
-        provider: Arc::from(provider.id.as_str()),
-        vendor: Arc::from(provider.catalog_id.as_deref().unwrap_or(&provider.id)),
+        provider: Arc::clone(&premises.provider),
+        vendor: Arc::clone(&premises.vendor),
         model: Arc::from(known.map_or(model, |known| known.upstream_name(model))),
-        region: Arc::from(provider.region.as_str()),
+        region: Arc::clone(&premises.region),
         faces: faces.collect(),
-        credentials: super::credentials::of(provider, states),
+        credentials: Arc::clone(&premises.credentials),
         price: facts.price,
         max_output: facts.max_output,
         context: facts.context,
@@ -470,33 +418,6 @@ fn build_lane(
         state,
         breaker: states.breaker(provider, config.breaker),
         id,
-    }
-}
-
-fn build_face(provider: &Provider, face: &config::Face, known: Option<&Model>) -> Option<Face> {
-    let speech = Speech::find(&face.dialect).filter(|_| face.serves(known))?;
-    Some(Face {
-        quirks: face.quirks_of(known),
-        origin: Arc::new(origin(provider, &face.base_url)),
-        path_prefix: face.base_url.path_prefix.trim_end_matches('/').to_owned(),
-        path: face.path.clone(),
-        stream_path: face.stream_path.clone(),
-        headers: super::credentials::headers(provider, face),
-        proofs: super::credentials::proofs(provider),
-        speech,
-    })
-}
-
-fn origin(provider: &Provider, base: &BaseUrl) -> Origin {
-    let scheme = if base.https { Scheme::Https } else { Scheme::Http };
-    let roots = provider.ca_file.as_deref().map(|pem| {
-        let certificates = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
-        TrustedRoots::from_der(certificates.map(|certificate| certificate.to_vec()))
-    });
-    Origin {
-        http2: provider.http2,
-        trusted_roots: roots.unwrap_or_default(),
-        ..Origin::new(scheme, base.host.clone(), base.port)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod exchange;
 pub mod lanes;
 pub mod proof;
 pub mod credentials;
+pub mod sites;
 pub mod state;
 pub mod compose;
 pub mod fire;
