@@ -195,6 +195,14 @@ impl<'a> Scanner<'a> {
         Ok(skipped)
     }
 
+    /// Skips one value whose nesting is counted from itself: a request that is repeated inside an
+    /// answer is nested more deeply than the request was allowed to be.
+    pub(crate) fn skip_repeated(&mut self) -> Result<Skipped, Fault> {
+        let skipped = skip::value(self.text, self.at, 0)?;
+        self.at = skipped.span.end;
+        Ok(skipped)
+    }
+
     /// Skips one value that nobody asks about.
     pub(crate) fn pass(&mut self) -> Result<(), Fault> {
         let at = token::space(self.text, self.at);

@@ -72,3 +72,15 @@ async fn vectors_in_a_format_of_coheres_own_reach_coheres_clients() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_as_deep_as_may_be_is_answered_though_the_answer_repeats_it() {
+    let stage = Setup::dialect("openai_responses").start().await;
+    // The request's own levels are the body, the list, the tool and its parameters.
+    let parameters = (4..64).fold(json!({}), |inner, _| json!({ "not": inner }));
+    let tool = json!({ "type": "function", "name": "weigh", "parameters": parameters });
+    let body = json!({ "model": "solo", "input": "How heavy?", "tools": [tool], "stream": true });
+    let reply = stage.ask(&post("/v1/responses", body)).await;
+    assert_eq!(reply.status, 200, "{}", reply.raw());
+    assert!(reply.raw().contains("response.completed"), "{}", reply.raw());
+}

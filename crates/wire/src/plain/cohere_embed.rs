@@ -166,9 +166,9 @@ fn decode_reply(body: &[u8], quirks: &Quirks) -> Result<Reply, DecodeError> {
     let vectors = match answer.embeddings {
         Embeddings::List(list) => Some(list),
         // Only Cohere's own clients ask for other formats, and they are given the answer as it is.
-        Embeddings::ByType { float, base64, others } => float
-            .or(base64)
-            .or_else(|| others.values().any(Option::is_some).then(Vec::new)),
+        Embeddings::ByType { float, base64, others } => {
+            float.or(base64).or_else(|| others.values().any(Option::is_some).then(Vec::new))
+        }
     };
     let Some(vectors) = vectors else {
         return Err(DecodeError::at("embeddings.float", "is required"));

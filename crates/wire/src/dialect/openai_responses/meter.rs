@@ -136,7 +136,7 @@ fn scan(scanner: &mut Scanner<'_>) -> Result<Note, Fault> {
             }
             (b"delta", Kind::String) => note.delta = scanner.string()?.unescaped_len(),
             (b"item", Kind::Object) => note.item = Some(scanner.skip()?.span),
-            (b"response", Kind::Object) => note.response = Some(scanner.skip()?.span),
+            (b"response", Kind::Object) => note.response = Some(scanner.skip_repeated()?.span),
             _ => scanner.pass()?,
         }
         Ok(())
