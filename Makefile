@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: run test unit clients bench ci fmt tidy cargo nextest packages
+.PHONY: run test unit clients bench soak ci fmt tidy cargo nextest packages
 
 # Builds and starts the gateway. Provider keys in the environment choose what is served; without any
 # it starts in demo mode. `make run ARGS="-c weighbridge.yaml"` passes arguments on.
@@ -28,6 +28,13 @@ clients: cargo packages
 # Ratios to a null proxy in the same run; see bench/.
 bench: cargo
 	./bench/run $(ARGS)
+
+# What takes longer than a merge may: every fuzz target for FUZZ_SECONDS, then strange requests by
+# the ten thousand against the gateway itself; see fuzz/ and soak/.
+FUZZ_SECONDS ?= 300
+soak: cargo packages
+	for target in fuzz/targets/*.rs; do ./fuzz/run "$$(basename "$$target" .rs)" $(FUZZ_SECONDS); done
+	./soak/run $(ARGS)
 
 ci: cargo
 	./.ci/run
