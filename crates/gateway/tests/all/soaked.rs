@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, Stage, post};
+use crate::harness::{Setup, Stage, ask, post};
 
 async fn said(stage: &Stage, method: &str, path: &str, header: &str) -> (u16, String, Value) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -83,4 +83,13 @@ async fn a_request_as_deep_as_may_be_is_answered_though_the_answer_repeats_it() 
     let reply = stage.ask(&post("/v1/responses", body)).await;
     assert_eq!(reply.status, 200, "{}", reply.raw());
     assert!(reply.raw().contains("response.completed"), "{}", reply.raw());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_word_does_not_move_into_a_deeper_place() {
+    let stage = Setup::dialect("openai_responses").start().await;
+    let nested = (2..64).fold(json!({}), |inner, _| json!({ "not": inner }));
+    let reply = stage.ask(&ask("solo").with("verbosity", nested)).await;
+    assert_eq!(reply.status, 200, "{}", reply.raw());
+    assert_eq!(reply.header("x-weighbridge-dropped-fields"), "verbosity");
 }

@@ -37,7 +37,9 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Encoded {
     dropped.add_if(!request.stop.is_empty(), "stop");
     dropped.add_if(request.top_k.is_some(), "top_k");
     if request.origin == openai_chat::ID {
-        dropped.forget("verbosity");
+        if verbosity(request).is_some() {
+            dropped.forget("verbosity");
+        }
         dropped.forget("moderation");
     }
     let mut writing = Writing::new(own);
@@ -132,9 +134,14 @@ fn text(request: &Request) -> Option<Value> {
     let mut map = Map::new();
     put(&mut map, "format", request.format.as_ref().map(format));
     if request.origin == openai_chat::ID {
-        put(&mut map, "verbosity", request.extra.get("verbosity").cloned());
+        put(&mut map, "verbosity", verbosity(request));
     }
     (!map.is_empty()).then(|| map.into())
+}
+
+/// Chat's word; anything else would only be nested more deeply than it was.
+fn verbosity(request: &Request) -> Option<&str> {
+    request.extra.get("verbosity").and_then(Value::as_str)
 }
 
 fn format(format: &Format) -> Value {
