@@ -1,9 +1,14 @@
 //! How much to think, in the words that Claude takes, on whichever dialect it is reached.
 //!
 //! Older models take a budget (at least 1,024 tokens and below `max_tokens`), newer ones
-//! `adaptive` with an effort. The output bound is what was reserved for, so it is never raised to
-//! make room for a budget: the thinking gives way instead. Thinking is refused together with a
-//! forced tool, with a prefill, and in a tool loop whose thinking is not this provider's.
+//! `adaptive` with an effort. Thinking is refused together with a forced tool, with a prefill, and
+//! in a tool loop whose thinking is not this provider's.
+//!
+//! Providers count thoughts against the output bound, and the bound is what was reserved for. So it
+//! is never raised to make room for a budget, the budget gives way: one that we choose or carry
+//! over from another dialect takes at most four fifths of the bound ([`fitting`], for all dialects
+//! that know budgets), and where the least budget does not fit, the wish is left out and named.
+//! A budget that a client tells its own dialect stays as it is told.
 
 use crate::dialect::Target;
 use crate::error::DecodeError;
@@ -11,7 +16,7 @@ use crate::fields::Fields;
 use crate::hub::{Extra, Part, Reasoning, Request, Role};
 use serde_json::{Map, Value, json};
 
-/// The least budget the provider accepts.
+/// The least budget that Claude accepts.
 const LEAST_BUDGET: u64 = 1024;
 
 /// Efforts and the budget each stands for. The sizes of the lower three are those that OpenAI
@@ -110,18 +115,28 @@ fn by_budget(wish: &Reasoning, own: bool, bound: u64) -> Plan {
         let thinking = own.then(|| json!({"type": "disabled"}));
         return Plan { thinking, ..Plan::default() };
     }
+    let fitting = |budget| fitting(budget, LEAST_BUDGET, Some(bound));
     let budget = match (wish.budget_tokens, wish.effort.as_deref()) {
-        (Some(budget), _) if budget > 0 => budget.unsigned_abs(),
+        (Some(budget), _) if budget > 0 && own => Some(budget.unsigned_abs())
+            .map(|budget| budget.max(LEAST_BUDGET).min(bound.saturating_sub(1)))
+            .filter(|budget| *budget >= LEAST_BUDGET),
+        (Some(budget), _) if budget > 0 => fitting(budget.unsigned_abs()),
         (None, _) if own => return Plan { effort, ..Plan::default() },
         (None, None) => return Plan::default(),
-        (_, word) => budget_of(word.unwrap_or("medium")),
+        (_, word) => fitting(budget_of(word.unwrap_or("medium"))),
     };
-    let budget = budget.max(LEAST_BUDGET).min(bound.saturating_sub(1));
-    if budget < LEAST_BUDGET {
+    let Some(budget) = budget else {
         return Plan { effort, lost: true, ..Plan::default() };
-    }
+    };
     let thinking = Some(json!({"type": "enabled", "budget_tokens": budget}));
     Plan { thinking, effort, on: true, lost: false }
+}
+
+/// As much of a budget as leaves room to answer within `bound`, but at least `least`; `None` where
+/// that does not fit.
+pub(crate) fn fitting(budget: u64, least: u64, bound: Option<u64>) -> Option<u64> {
+    let room = bound.map_or(u64::MAX, |bound| bound - bound.div_ceil(5));
+    Some(budget.max(least).min(room)).filter(|budget| *budget >= least)
 }
 
 /// The budget that an effort stands for.

@@ -117,7 +117,7 @@ fn a_foreign_conversation_goes_out_in_coheres_words() {
         "k": 5,
         "stop_sequences": ["END"],
         "response_format": {"type": "json_object", "json_schema": {"type": "object"}},
-        "thinking": {"type": "enabled", "token_budget": 49},
+        "thinking": {"type": "enabled", "token_budget": 40},
     });
     assert_eq!(body, expected);
     assert_eq!(dropped, "parallel_tool_calls file presence_penalty seed logprobs");

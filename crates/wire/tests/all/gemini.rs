@@ -81,7 +81,8 @@ fn a_foreign_conversation_is_arranged_as_the_provider_demands() {
 #[test]
 fn older_models_get_a_budget_and_no_stand_in_for_signatures() {
     let quirks = Quirks::default();
-    let (body, _) = encode(GEMINI, &foreign(), &target("gemini-2.5", &quirks));
+    let request = Request { max_tokens: Some(2_000), ..foreign() };
+    let (body, _) = encode(GEMINI, &request, &target("gemini-2.5", &quirks));
     let thinking = &body["generationConfig"]["thinkingConfig"];
     assert_eq!(thinking, &json!({"thinkingBudget": 1024, "includeThoughts": true}));
     assert!(!body.to_string().contains("thoughtSignature"));

@@ -64,3 +64,4 @@ mod state;
 mod expressible;
 #[cfg(test)]
 mod rendered;
+mod thinking;

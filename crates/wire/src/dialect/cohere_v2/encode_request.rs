@@ -189,7 +189,7 @@ fn format(format: &Format) -> Value {
     }
 }
 
-/// An effort stands for a budget; a budget leaves room for the answer.
+/// An effort stands for a budget; a budget of another dialect leaves room for the answer.
 fn wish(request: &Request, target: &Target<'_>, dropped: &mut Dropped) -> Option<Value> {
     let wish = request.reasoning.as_ref()?;
     if target.quirks.no_reasoning {
@@ -203,7 +203,8 @@ fn wish(request: &Request, target: &Target<'_>, dropped: &mut Dropped) -> Option
         (Some(_), _) => return Some(json!({"type": "enabled"})),
         (None, None) => return None,
     };
-    let room = request.max_tokens.filter(|_| request.origin != ID);
-    let budget = budget.min(room.map_or(u64::MAX, |most| most.saturating_sub(1).max(1)));
-    Some(json!({"type": "enabled", "token_budget": budget}))
+    let bound = request.max_tokens.filter(|_| request.origin != ID);
+    let budget = thinking::fitting(budget, 1, bound);
+    dropped.add_if(budget.is_none(), "reasoning_effort");
+    budget.map(|budget| json!({"type": "enabled", "token_budget": budget}))
 }

@@ -99,7 +99,7 @@ fn generation(request: &Request, target: &Target<'_>, dropped: &mut Dropped) -> 
         }
         Some(Format::Text) | None => {}
     }
-    put(&mut config, "thinkingConfig", thinking::config(request, target.quirks));
+    put(&mut config, "thinkingConfig", thinking::config(request, target.quirks, dropped));
     config
 }
 
