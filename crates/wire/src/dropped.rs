@@ -100,9 +100,6 @@ static FOREIGN: &[(&str, &str)] = &[
     ("/generationConfig/speechConfig", "audio"),
     ("/generationConfig/mediaResolution", "media_resolution"),
     ("/generationConfig/imageConfig", "image_config"),
-    ("/suffix", "suffix"),
-    ("/best_of", "best_of"),
-    ("/echo", "echo"),
 ];
 
 /// Values that ask for nothing but what happens anyway.

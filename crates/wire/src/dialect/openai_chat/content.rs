@@ -166,7 +166,7 @@ fn encode_part(part: &Part, extras: Extras) -> Option<Value> {
         Part::Text { text, extra } => (typed("text", "text", text.as_str().into()), extra),
         Part::Image { source, extra } => (image_value(source, extra, own), extra),
         Part::Audio { source, extra } => (audio_value(source)?, extra),
-        Part::File { source, name, extra } => (file_value(source, name.as_deref()), extra),
+        Part::File { source, name, extra } => (file_value(source, name.as_deref(), own), extra),
         Part::Other { origin, value } if *origin == ID => return Some(value.clone()),
         _ => return None,
     };
@@ -188,10 +188,16 @@ pub(super) fn image_value(source: &Media, extra: &Extra, own: bool) -> Map<Strin
         Media::FileId(id) => return typed("file", "file", json!({ "file_id": id })),
     };
     let mut inner = json!({ "url": url });
-    if let (true, Some(detail), Some(map)) = (own, extra.get("detail"), inner.as_object_mut()) {
+    // The Responses API has the same word for the same thing, and newer words beside it.
+    let detail = extra.get("detail").filter(|detail| own || is_known_detail(detail));
+    if let (Some(detail), Some(map)) = (detail, inner.as_object_mut()) {
         map.insert("detail".to_owned(), detail.clone());
     }
     typed("image_url", "image_url", inner)
+}
+
+fn is_known_detail(detail: &Value) -> bool {
+    matches!(detail.as_str(), Some("low" | "high" | "auto"))
 }
 
 fn audio_value(source: &Media) -> Option<Map<String, Value>> {
@@ -204,7 +210,10 @@ fn audio_value(source: &Media) -> Option<Map<String, Value>> {
     Some(typed("input_audio", "input_audio", json!({ "data": data, "format": format })))
 }
 
-fn file_value(source: &Media, name: Option<&str>) -> Map<String, Value> {
+/// The provider wants a name for a file that comes inline.
+fn file_value(source: &Media, name: Option<&str>, own: bool) -> Map<String, Value> {
+    let inline = matches!(source, Media::Base64 { .. });
+    let name = name.or((inline && !own).then_some("document"));
     let mut inner = match source {
         Media::Base64 { mime, data } => {
             json!({ "file_data": format!("data:{mime};base64,{data}") })

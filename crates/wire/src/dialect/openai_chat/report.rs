@@ -71,10 +71,11 @@ fn innermost(map: &Map<String, Value>) -> &Map<String, Value> {
     map.get("error").and_then(Value::as_object).or_else(first).unwrap_or(map)
 }
 
-/// OpenRouter and Google put an HTTP status into the error itself.
+/// OpenRouter and Google put an HTTP status into the error itself, Azure as a text.
 fn inner_status(inner: &Map<String, Value>) -> Option<u16> {
     ["code", "status_code", "status"].iter().find_map(|key| {
-        let number = inner.get(*key)?.as_u64()?;
+        let value = inner.get(*key)?;
+        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
         u16::try_from(number).ok().filter(|status| (400..600).contains(status))
     })
 }
