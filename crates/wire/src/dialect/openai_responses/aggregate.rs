@@ -1,9 +1,10 @@
 //! The unstreamed answer out of a stream: the last event carries it whole.
 //!
 //! Hosts that leave its output empty have told the items one by one, and a stream that broke off has
-//! told those that were done.
+//! told those that were done: what it leaves is an answer that is not complete, whatever it holds.
 
 use super::decode_events::event;
+use super::words::ENDS;
 use crate::dialect::Aggregate;
 use crate::error::DecodeError;
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 pub(super) struct Collector {
     response: Map<String, Value>,
     items: BTreeMap<u64, Value>,
+    ended: bool,
 }
 
 impl Aggregate for Collector {
@@ -24,11 +26,15 @@ impl Aggregate for Collector {
             self.items.extend(fields.take("item").map(|item| (at, item)));
         } else if let Some(Value::Object(response)) = fields.take("response") {
             self.response = response;
+            self.ended |= ENDS.contains(&kind.as_str());
         }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Vec<u8> {
+        if !self.ended {
+            self.response.insert("status".to_owned(), "incomplete".into());
+        }
         let output = self.response.get("output").and_then(Value::as_array);
         if output.is_none_or(Vec::is_empty) {
             let items: Vec<Value> = std::mem::take(&mut self.items).into_values().collect();

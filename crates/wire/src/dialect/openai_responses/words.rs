@@ -2,6 +2,10 @@
 
 use crate::hub::{Stop, StopReason};
 
+/// Events that end a stream.
+pub(super) static ENDS: &[&str] =
+    &["response.completed", "response.incomplete", "response.failed", "response.cancelled"];
+
 /// Reasons of an incomplete answer. Unknown ones count as a bound that was reached.
 static REASONS: &[(&str, StopReason)] = &[
     ("max_output_tokens", StopReason::Length),
