@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub(super) struct Writer {
     started: bool,
     finished: bool,
+    /// The last frame was a ping. One sign of life is enough until there is something to tell.
+    pinged: bool,
     next: u64,
     open: Option<Open>,
     tools: BTreeMap<u32, u64>,
@@ -44,6 +46,7 @@ impl EncodeEvents for Writer {
         if self.finished {
             return;
         }
+        let pinged = std::mem::take(&mut self.pinged);
         match event {
             Event::Start { id, model, usage, .. } => self.start(id, model, *usage, out),
             Event::Text { choice: 0, text, .. } | Event::Refusal { choice: 0, text } => {
@@ -62,7 +65,7 @@ impl EncodeEvents for Writer {
             }
             Event::Stop { choice: 0, stop } => self.stop = Some(stop.clone()),
             Event::Usage(usage) => self.usage = *usage,
-            Event::Ping if self.started => frame("ping", json!({"type": "ping"}), out),
+            Event::Ping => self.ping(pinged, out),
             Event::Error(reported) => {
                 self.finished = true;
                 failure::write_frame(reported, out);
@@ -102,6 +105,13 @@ impl Writer {
     }
 
     /// Content before any start begins the message all the same.
+    fn ping(&mut self, pinged: bool, out: &mut Vec<u8>) {
+        if self.started && !pinged {
+            frame("ping", json!({"type": "ping"}), out);
+        }
+        self.pinged = self.started;
+    }
+
     fn begin(&mut self, out: &mut Vec<u8>) {
         self.start("", "", None, out);
     }
