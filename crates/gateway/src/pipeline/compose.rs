@@ -172,8 +172,9 @@ fn plain(
 /// Whether the conversation may hold seals that another provider made: those of the one planned
 /// first, which served the turns before.
 fn is_foreign(open: &Exchange, lane: &Lane) -> bool {
-    let first = open.attempts.first().map(|attempt| &attempt.lane);
-    let first = first.or(open.passed_over.as_ref().map(|(lane, _)| lane));
+    let first = open.passed_over.as_ref().map(|(lane, _)| lane);
+    // The attempt that is composed stands in the list already, be it the first one.
+    let first = first.or(open.attempts.first().map(|attempt| &attempt.lane));
     first.is_some_and(|first| first.provider != lane.provider)
         && SEALS.iter().any(|word| memchr::memmem::find(&open.body, word).is_some())
 }

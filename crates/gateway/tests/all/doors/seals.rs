@@ -53,6 +53,22 @@ async fn a_seal_goes_to_the_provider_that_made_it_and_not_to_its_stand_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_seal_stays_away_from_a_stand_in_that_is_asked_first() {
+    let dialect_b = "anthropic_messages";
+    let setup = Setup { dialect_b, ..Setup::dialect("anthropic_messages") };
+    let stage = setup.usual_breaker().start().await;
+    for _ in 0..3 {
+        stage.strike("a");
+    }
+    let body = thoughtful();
+    let reply = stage.ask(&post("/v1/messages", body.clone())).await;
+    assert_eq!(reply.header("x-weighbridge-fallback-reason"), "breaker_open", "{}", reply.raw());
+    assert_eq!(stage.asked("b").pop().unwrap().body_hash, fnv1a(unsealed(&body).as_bytes()));
+    assert!(stage.asked("a").is_empty());
+    stage.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_seals_a_fallback_of_the_same_dialect_gets_the_clients_bytes() {
     let dialect_b = "anthropic_messages";
     let stage = Setup { dialect_b, ..Setup::dialect("anthropic_messages") }.start().await;
