@@ -157,7 +157,8 @@ pub struct Opening {
 /// The lapse, whatever went wrong.
 pub async fn fire(core: Arc<Core>, shot: Arc<Shot>, mut aim: Aim) -> Result<Arrived, Lapse> {
     let mut call = std::mem::take(&mut aim.call);
-    aim.proof.put_on(&core, &shot.permit, &aim.origin, &mut call).await?;
+    let proven = aim.proof.put_on(&core, &shot.permit, &aim.origin, &mut call);
+    timeout_at(aim.deadline, proven).await.map_err(|_| Lapse::new(Cause::TotalTimeout))??;
     let response = answer_head(&core, &shot, &aim, call).await?;
     shot.raced.store(response.resent, Ordering::Relaxed);
     let status = response.status;
@@ -270,6 +271,9 @@ async fn refused(core: &Core, aim: &Aim, response: Response) -> Lapse {
         body: &body,
         now_unix_ms: core.world.unix_ms(Instant::now()),
     });
+    if status == 401 {
+        aim.proof.forget();
+    }
     verdict.reported = aim.lane.discreet(verdict.reported);
     Lapse::of_verdict(verdict, status)
 }
@@ -532,7 +536,10 @@ fn sound(aim: &Aim, body: &[u8], decode_error: fn(u16, &[u8]) -> Reported) -> Re
 fn found(aim: &Aim, talk: &PlainTalk, body: Bytes) -> Result<Arrived, Lapse> {
     sound(aim, &body, talk.upstream.decode_error)?;
     let not_an_answer = |error: DecodeError| Lapse::new(Cause::BadJson).detail(error.to_string());
-    let reply = (talk.upstream.decode_reply)(&body, &aim.quirks).map_err(not_an_answer)?;
+    let mut reply = (talk.upstream.decode_reply)(&body, &aim.quirks).map_err(not_an_answer)?;
+    if reply.model.is_empty() {
+        aim.lane.model.as_ref().clone_into(&mut reply.model);
+    }
     let content_bytes = body.len() as u64;
     let body = if talk.upstream.id == talk.door.id {
         body

@@ -24,7 +24,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Core;
 use super::lapse::{Cause, Lapse};
@@ -102,6 +102,15 @@ impl Proof {
                 call.headers.insert(AUTHORIZATION, token);
                 Ok(())
             }
+        }
+    }
+
+    /// The upstream took the proof for none: a token that is kept may have been revoked.
+    pub fn forget(&self) {
+        if let Self::Google(source) = self
+            && let Ok(mut kept) = source.kept.try_lock()
+        {
+            *kept = None;
         }
     }
 }
@@ -232,20 +241,25 @@ impl TokenSource {
         Ok(Self { grant, origin, path, kept: Mutex::default() })
     }
 
-    /// A token that is good for some time, as the header's value.
+    /// A token that is good for some time, as the header's value. Whoever waits for another's fetch
+    /// waits no longer than for one of its own.
     async fn token(&self, core: &Core, permit: &Permit) -> Result<HeaderValue, Lapse> {
+        let given = timeout(TOKEN_WAIT, self.kept_or_fetched(core, permit)).await;
+        given.map_err(|_| unproven("the token did not come in time"))?
+    }
+
+    async fn kept_or_fetched(&self, core: &Core, permit: &Permit) -> Result<HeaderValue, Lapse> {
         let mut kept = self.kept.lock().await;
         if let Some(kept) = kept.as_ref().filter(|kept| kept.until > Instant::now()) {
             return Ok(kept.value.clone());
         }
         let asked_at = Instant::now();
-        let given = tokio::time::timeout(TOKEN_WAIT, self.fetch(core, permit)).await;
-        let given = given.map_err(|_| unproven("the token did not come in time"))??;
+        let given = self.fetch(core, permit).await?;
         let mut value =
             HeaderValue::from_str(&format!("Bearer {}", given.access_token)).map_err(unproven)?;
         value.set_sensitive(true);
-        let life = Duration::from_secs(given.expires_in.unwrap_or(TOKEN_LIFE));
-        let until = asked_at + life.saturating_sub(SPARE);
+        let life = given.expires_in.unwrap_or(TOKEN_LIFE).min(TOKEN_LIFE);
+        let until = asked_at + Duration::from_secs(life).saturating_sub(SPARE);
         *kept = Some(Kept { value: value.clone(), until });
         Ok(value)
     }

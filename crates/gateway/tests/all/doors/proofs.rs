@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sim::Rule;
 use tokio::time::sleep;
 
 use super::tongue::{CHAT, Wish};
@@ -64,24 +65,30 @@ fn service_account() -> String {
     .to_string()
 }
 
-#[tokio::test(start_paused = true)]
-async fn vertex_is_asked_with_a_token_that_is_fetched_once_and_again_when_it_has_run_out() {
+/// A stage with Vertex AI as `cloud`, at A's address; its tokens come from B's.
+async fn vertex() -> Stage {
     let base = "dialect: gemini, auth: gcp_oauth, \
                 base_url: \"http://a.sim/v1/projects/p/locations/l/publishers/google\"";
     let models = "models: { m: { input: $1, output: $2, context: 100000, max_output: 4096 } }";
     let providers = format!("  cloud: {{ {base}, credentials_file: account.json, {models} }}\n");
-    let stage = Setup { providers, account: service_account(), ..Setup::default() }.start().await;
-    let tokens = || {
-        let mut asked = stage.asked("b");
-        asked.retain(|entry| entry.path == "/token");
-        asked.len()
-    };
+    Setup { providers, account: service_account(), ..Setup::default() }.start().await
+}
+
+/// How often a token was asked for.
+fn tokens(stage: &Stage) -> usize {
+    let asked = stage.asked("b");
+    asked.iter().filter(|entry| entry.path == "/token").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn vertex_is_asked_with_a_token_that_is_fetched_once_and_again_when_it_has_run_out() {
+    let stage = vertex().await;
     for round in 1..=2 {
         for _ in 0..5 {
             let reply = stage.ask(&CHAT.ask("cloud/m", Wish::Stream)).await;
             assert_eq!(reply.status, 200, "{}", reply.raw());
         }
-        assert_eq!(tokens(), round);
+        assert_eq!(tokens(&stage), round);
         let got = stage.asked("a").pop().unwrap();
         assert_eq!(got.scheme, "bearer");
         assert!(got.path.contains("/publishers/google/models/m:streamGenerateContent"));
@@ -90,4 +97,17 @@ async fn vertex_is_asked_with_a_token_that_is_fetched_once_and_again_when_it_has
     }
     let entries = stage.books.entries().len();
     assert_eq!(entries, 10, "a token is no request of its own in the books");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_is_not_kept() {
+    let stage = vertex().await;
+    for (fault, status, fetched) in [("", 200, 1), ("f17", 502, 1), ("", 200, 2)] {
+        let rules = if fault.is_empty() { Vec::new() } else { vec![Rule::always(fault).at("a")] };
+        stage.script(rules);
+        let reply = stage.ask(&CHAT.ask("cloud/m", Wish::Whole)).await;
+        assert_eq!((reply.status, tokens(&stage)), (status, fetched), "{}", reply.raw());
+        sleep(Duration::from_secs(60)).await;
+    }
+    stage.quiet().await;
 }
