@@ -25,7 +25,7 @@ pub enum Door {
     /// To one model.
     Model(&'static Dialect, String),
     /// Through to a provider as it is, under this path.
-    Passage(String),
+    Passage(String, Said),
 }
 
 const POST: &[Method] = &[Method::POST];
@@ -79,7 +79,8 @@ pub fn door(parts: &Parts) -> Option<(&'static [Method], Door)> {
     if let Some(rest) = path.strip_prefix("/v1beta/models") {
         return models(rest, &gemini::DIALECT);
     }
-    let rest = path.strip_prefix("/openai/v1").or_else(|| path.strip_prefix("/v1"));
+    let azure = path.strip_prefix("/openai/v1").or_else(|| path.strip_prefix("/openai"));
+    let rest = azure.or_else(|| path.strip_prefix("/v1"));
     let rest = rest.filter(|rest| rest.starts_with('/')).unwrap_or(path);
     if let Some(rest) = rest.strip_prefix("/models") {
         return models(rest, of_client(&parts.headers));
@@ -91,7 +92,7 @@ pub fn door(parts: &Parts) -> Option<(&'static [Method], Door)> {
         let beta = query.split('&').any(|pair| pair == "beta=true").then_some("beta=true");
         return Some((POST, Door::Talk(speech, Said { query: beta, ..Said::default() })));
     }
-    passage(rest, query)
+    passage(rest, query, Said::default())
 }
 
 fn named(table: &[(&str, &str)], path: &str) -> Option<Speech> {
@@ -119,13 +120,18 @@ fn verb(rest: &str, query: &str) -> Option<(&'static [Method], Door)> {
 
 /// Azure's `{deployment}/chat/completions`; the deployment is the model.
 fn deployment(rest: &str) -> Option<(&'static [Method], Door)> {
-    let at = rest.find('/')?;
-    let (model, path) = rest.split_at(at);
-    let said = Said { model: Some(Arc::from(percent_decoded(model))), ..Said::default() };
-    match named(NAMED, path) {
-        Some(speech) => Some((POST, Door::Talk(speech, said))),
-        None => passage(path, ""),
+    let said = |model: &str| {
+        Said { model: Some(Arc::from(percent_decoded(model))), ..Said::default() }
+    };
+    // A name may hold slashes, so that the known paths are looked for at the end. The longest fits
+    // best: `/chat/completions` ends like `/completions`.
+    let known = NAMED.iter().filter(|(path, _)| rest.ends_with(path));
+    if let Some((path, id)) = known.max_by_key(|(path, _)| path.len()) {
+        let model = rest.strip_suffix(path).filter(|model| !model.is_empty())?;
+        return Some((POST, Door::Talk(Speech::find(id)?, said(model))));
     }
+    let (model, path) = rest.split_at(rest.find('/')?);
+    passage(path, "", said(model))
 }
 
 fn models(rest: &str, dialect: &'static Dialect) -> Option<(&'static [Method], Door)> {
@@ -136,7 +142,10 @@ fn models(rest: &str, dialect: &'static Dialect) -> Option<(&'static [Method], D
     Some((GET, Door::Model(dialect, percent_decoded(id))))
 }
 
-fn passage(rest: &str, query: &str) -> Option<(&'static [Method], Door)> {
+fn passage(rest: &str, query: &str, said: Said) -> Option<(&'static [Method], Door)> {
+    if !stays(rest) {
+        return None;
+    }
     let is_passed = PASSED.iter().any(|known| {
         rest.strip_prefix(known).is_some_and(|tail| {
             if known.ends_with('/') {
@@ -147,7 +156,17 @@ fn passage(rest: &str, query: &str) -> Option<(&'static [Method], Door)> {
         })
     });
     let question = if query.is_empty() { "" } else { "?" };
-    is_passed.then(|| (ANY, Door::Passage(format!("{rest}{question}{query}"))))
+    is_passed.then(|| (ANY, Door::Passage(format!("{rest}{question}{query}"), said)))
+}
+
+/// Whether a path that goes on to a provider stays where it seems to lead: steps upwards, however
+/// they are written, would reach what is not passed through and not weighed.
+fn stays(path: &str) -> bool {
+    let leaves = |segment: &str| {
+        let segment = percent_decoded(segment);
+        matches!(segment.as_str(), "." | "..") || segment.contains(['/', '\\'])
+    };
+    !path.split('/').any(leaves)
 }
 
 /// The dialect that a request's headers show.
@@ -169,7 +188,7 @@ pub fn guessed(parts: &Parts) -> Speech {
         Some((_, Door::Count(dialect, _) | Door::Models(dialect) | Door::Model(dialect, _))) => {
             Speech::Chat(dialect)
         }
-        Some((_, Door::Passage(_))) | None => of_head(parts.uri.path(), &parts.headers),
+        Some((_, Door::Passage(..))) | None => of_head(parts.uri.path(), &parts.headers),
     }
 }
 
@@ -223,7 +242,10 @@ mod tests {
             }
             Door::Models(dialect) => format!("models for {}", dialect.id),
             Door::Model(_, id) => format!("model {id}"),
-            Door::Passage(path) => format!("passage {path}"),
+            Door::Passage(path, said) => {
+                let model = said.model.map(|model| format!(" {model}")).unwrap_or_default();
+                format!("passage {path}{model}")
+            }
         })
     }
 
@@ -234,6 +256,9 @@ mod tests {
             ("/chat/completions", "openai_chat"),
             ("/openai/v1/chat/completions", "openai_chat"),
             ("/openai/deployments/gpt%2D4o/chat/completions?api-version=x", "openai_chat gpt-4o"),
+            ("/openai/deployments/a/b-1/chat/completions?api-version=x", "openai_chat a/b-1"),
+            ("/openai/deployments/e-3/embeddings?api-version=x", "openai_embeddings e-3"),
+            ("/openai/responses?api-version=preview", "openai_responses"),
             ("/v1/messages?beta=true", "anthropic_messages?beta=true"),
             ("/v1/messages/count_tokens", "count anthropic_messages -"),
             ("/v1beta/models/g-2:generateContent", "gemini g-2"),
@@ -247,6 +272,7 @@ mod tests {
             ("/v1/audio/speech", "passage /audio/speech"),
             ("/v1/files/f-1/content?x=1", "passage /files/f-1/content?x=1"),
             ("/v1/batches", "passage /batches"),
+            ("/openai/deployments/w/audio/speech?api-version=x", "passage /audio/speech w"),
             ("/v1/responses/resp_1", "passage /responses/resp_1"),
         ] {
             assert_eq!(lead(path).as_deref(), Some(expected), "{path}");
@@ -258,5 +284,20 @@ mod tests {
         for path in ["/", "/v1", "/v1/", "/v1/chat", "/v1/filesystem", "/v1/audio/", "/v3/chat"] {
             assert_eq!(lead(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn no_path_climbs_out_of_what_is_passed_through() {
+        for path in [
+            "/v1/files/../chat/completions",
+            "/v1/files/%2e%2E/chat/completions",
+            "/v1/files/.%2e/models",
+            "/v1/files/a%2f..%2fb",
+            "/v1/files/..%5cb",
+            "/openai/deployments/d/images/../chat",
+        ] {
+            assert_eq!(lead(path), None, "{path}");
+        }
+        assert_eq!(lead("/v1/files/a..b").as_deref(), Some("passage /files/a..b"));
     }
 }

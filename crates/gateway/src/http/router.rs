@@ -67,7 +67,9 @@ async fn route(core: Arc<Core>, request: Request<Incoming>, crowded: bool) -> Re
             };
             return count::count(&core, inbound).await;
         }
-        Door::Passage(path) => return passage::pass(core, parts, path, body, arrived).await,
+        Door::Passage(path, said) => {
+            return passage::pass(core, parts, (path, said), body, arrived).await;
+        }
         Door::Models(dialect) => (dialect, models::list(&core, &parts.headers, dialect)),
         Door::Model(dialect, id) => (dialect, models::one(&core, &parts.headers, dialect, &id)),
     };

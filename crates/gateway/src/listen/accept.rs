@@ -42,7 +42,7 @@ pub struct Limits {
 /// What answers requests.
 pub trait Answer: Send + Sync + 'static {
     /// What an answer is made of.
-    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+    type Body: Body<Data = Bytes, Error = io::Error> + Send + 'static;
 
     /// Answers one request. `crowded`: more connections are open than there should be.
     fn answer(

@@ -148,15 +148,22 @@ async fn read(
     Ok(exchange)
 }
 
+/// Refuses a body that is compressed.
+///
+/// # Errors
+/// When it is.
+pub fn not_encoded(headers: &HeaderMap) -> Result<(), Failure> {
+    let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let encoded = !headers.get_all(CONTENT_ENCODING).iter().all(plain);
+    if encoded { Err(Failure::new(Code::UnsupportedEncoding)) } else { Ok(()) }
+}
+
 /// Reads a body whole, within its bounds.
 ///
 /// # Errors
 /// When it is encoded, too large, too slow, or breaks off.
 pub async fn body(headers: &HeaderMap, body: &mut Incoming, limit: u64) -> Result<Bytes, Failure> {
-    let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).iter().all(plain) {
-        return Err(Failure::new(Code::UnsupportedEncoding));
-    }
+    not_encoded(headers)?;
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {

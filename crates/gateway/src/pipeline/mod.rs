@@ -26,6 +26,8 @@ pub mod feed;
 pub mod lapse;
 pub mod resume;
 pub mod passage;
+pub mod upload;
+pub mod form;
 pub mod reply;
 pub mod array;
 pub mod leftover;

@@ -1,6 +1,6 @@
 //! What goes back to the client: bodies, headers, errors in the client's dialect.
 
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,21 +28,27 @@ pub enum Body {
     Full(Bytes),
     /// Made piece by piece, as fast as the client reads.
     Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    /// Passed through as it comes. An error cuts the connection, so that a broken answer is never
+    /// taken for a whole one.
+    Passed(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>),
 }
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut *self {
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Stream(stream) => {
                 stream.as_mut().poll_next(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+            }
+            Self::Passed(stream) => {
+                stream.as_mut().poll_next(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
             }
         }
     }
@@ -54,7 +60,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Stream(_) | Self::Passed(_) => SizeHint::default(),
         }
     }
 }

@@ -117,6 +117,90 @@ async fn an_upstreams_refusal_passes_through() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_form_that_names_its_model_behind_the_file_is_weighed_by_it() {
+    let stage = Stage::new().await;
+    let part = |head: &str, content: &str| {
+        format!("--scale\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n")
+    };
+    let decoy = part("name=\"model\"", "cheap").replacen("--scale", "", 1).repeat(2_000);
+    let form = |model: &str| {
+        let file = part("name=\"file\"; filename=\"model\"", &decoy);
+        format!("{file}{}--scale--\r\n", part("name=\"model\"", model))
+    };
+    let asked = post("/v1/audio/transcriptions", Value::Null).raw(KIND, form("solo"));
+    let told = stage.ask(&asked).await.json();
+    assert_eq!(told["sim"]["body_hash"], format!("{:016x}", fnv1a(form("m").as_bytes())), "{told}");
+    even(&stage).await;
+    assert!(stage.books.entries()[0].cost.as_nanousd() > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_costs_and_names_no_model_is_not_passed_through() {
+    let stage = Stage::new().await;
+    let nameless = form("solo", b"x").to_vec();
+    let nameless = String::from_utf8(nameless).unwrap().replace("\"model\"", "\"modes\"");
+    for (path, kind, body) in [
+        ("/v1/audio/speech", "application/json", json!({ "input": "How heavy?" }).to_string()),
+        ("/v1/audio/speech", "text/plain", json!({ "input": "How heavy?" }).to_string()),
+        ("/v1/audio/speech", "text/plain", "How heavy?".to_owned()),
+        ("/v1/audio/transcriptions", KIND, nameless),
+        ("/v1/images/generations", "text/json", String::new()),
+    ] {
+        let reply = stage.ask(&post(path, Value::Null).raw(kind, body)).await;
+        assert_eq!(reply.status, 400, "{path} {kind} {}", reply.raw());
+    }
+    let zipped = post("/v1/files", Value::Null).raw(KIND, form("solo", b"x"));
+    assert_eq!(stage.ask(&zipped.header("content-encoding", "gzip")).await.status, 415);
+    assert_eq!(stage.counts(), (0, 0));
+    let named = json!({ "model": "solo", "input": "How heavy?" }).to_string();
+    let named = post("/v1/audio/speech", Value::Null).raw("text/plain", named);
+    assert_eq!(stage.ask(&named).await.status, 200);
+    stage.quiet().await;
+    assert!(stage.books.entries()[0].cost.as_nanousd() > 0, "its text is counted at least");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_in_the_path_is_the_model_of_what_is_passed_through() {
+    let stage = Stage::new().await;
+    let path = "/openai/deployments/solo/audio/speech?api-version=2024-10-21";
+    let reply = stage.ask(&post(path, json!({ "input": "How heavy?" }))).await;
+    assert_eq!(reply.status, 200, "{}", reply.raw());
+    assert_eq!(stage.asked("a").pop().unwrap().model, "m");
+    stage.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_refused_credential_is_not_shown_to_the_client() {
+    let stage = Stage::with_fault("f17").await;
+    let body = json!({ "model": "solo", "input": "How heavy?", "voice": "alloy" });
+    let reply = stage.ask(&post("/v1/audio/speech", body)).await;
+    assert_eq!((reply.status, reply.error().2.as_str()), (502, "upstream_auth_failed"));
+    assert!(!reply.raw().contains("Incorrect API key"), "{}", reply.raw());
+    stage.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_breaks_off_breaks_off_for_the_client() {
+    let stage = Stage::with_fault("f22").await;
+    let body = json!({ "model": "solo", "input": "How heavy is it? ".repeat(100) });
+    let reply = stage.ask(&post("/v1/audio/speech", body)).await;
+    assert_eq!(reply.status, 200);
+    assert!(reply.broken && !reply.body.is_empty(), "{} bytes", reply.body.len());
+    stage.quiet().await;
+    assert_eq!(stage.books.entries()[0].kind.name(), "interrupted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_body_is_booked_as_answered() {
+    let stage = Stage::new().await;
+    let head = Ask { method: Method::HEAD, ..get("/v1/files") };
+    let reply = stage.ask(&head).await;
+    assert!(reply.body.is_empty());
+    stage.quiet().await;
+    assert_ne!(stage.last_request()["outcome"], "client_gone");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_provider_for_it_the_client_is_told() {
     let dialect_b = "gemini";
     let stage = Setup { dialect_b, ..Setup::dialect("anthropic_messages") }.start().await;
