@@ -14,6 +14,7 @@ mod skip;
 mod token;
 mod utf8;
 
+use crate::error::DecodeError;
 use std::borrow::Cow;
 use std::ops::Range;
 use token::fault;
@@ -28,6 +29,15 @@ pub(crate) enum Fault {
     Syntax { at: usize, message: &'static str },
     /// Nested more deeply than [`MAX_DEPTH`].
     TooDeep,
+}
+
+impl From<Fault> for DecodeError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Syntax { at, message } => Self::at("", format!("{message} at byte {at}")),
+            Fault::TooDeep => Self::at("", "nested too deeply"),
+        }
+    }
 }
 
 /// What kind of value comes next.

@@ -137,7 +137,7 @@ fn written_inputs(inputs: &[Input]) -> Result<(&'static str, Vec<Value>), Decode
             one => std::slice::from_ref(one),
         };
         let content = parts.iter().map(|part| inputs::written_part(at, part));
-        Ok(json!({"content": content.collect::<Result<Vec<_>, _>>()?}))
+        Ok::<_, DecodeError>(json!({"content": content.collect::<Result<Vec<_>, _>>()?}))
     });
     Ok(("inputs", mixed.collect::<Result<_, _>>()?))
 }

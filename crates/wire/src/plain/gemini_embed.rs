@@ -141,7 +141,7 @@ fn encode_ask(ask: &Ask, model: &str, _: &Quirks) -> Result<PlainEncoded, Decode
         put(&mut request, "content", Some(written_content(at, input)?));
         put(&mut request, "taskType", word);
         put(&mut request, "outputDimensionality", embed.dimensions);
-        Ok(request)
+        Ok::<_, DecodeError>(request)
     };
     let mut requests = embed.inputs.iter().enumerate().map(request);
     let mut body = match requests.next() {

@@ -405,3 +405,19 @@ fn an_aggregate_keeps_fields_and_blocks_it_does_not_know() {
     });
     assert_eq!(serde_json::from_slice::<Value>(&whole).unwrap(), expected);
 }
+
+#[test]
+fn the_meter_knows_only_the_events_it_reads_counts_from() {
+    let lines = r#"
+        {"type":"message_start","message":{"usage":{"input_tokens":3},"content":[]}}
+        {"type":"fallback_began","usage":{"input_tokens":900,"output_tokens":900}}
+        {"delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":2},"type":"message_delta"}
+        {"type":"message_stop"}
+    "#;
+    let frames = frames(&lines_as_stream(lines), 1 << 10);
+    let seen = metered(ANTHROPIC, &frames);
+    assert_eq!(seen.usage, Some(Usage { input: 3, output: 2, ..Usage::default() }));
+    assert_eq!((seen.stop, seen.done), (Some(StopReason::ToolCalls), true));
+    let read = wire::translate::seen(&events(ANTHROPIC, &Quirks::default(), &frames));
+    assert_eq!(read.usage, seen.usage);
+}

@@ -456,3 +456,18 @@ fn an_aggregate_joins_texts_and_keeps_fields_it_does_not_know() {
     });
     assert_eq!(serde_json::from_slice::<Value>(&whole).unwrap(), expected);
 }
+
+#[test]
+fn the_meter_tells_the_calls_of_one_alternative_from_the_stop_of_another() {
+    let lines = r#"
+        {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}}}]},"index":1}]}
+        {"candidates":[{"content":{"parts":[{"text":"a"}]},"index":0,"finishReason":"STOP"}]}
+        {"candidates":[{"index":1,"finishReason":"STOP"}]}
+    "#;
+    let mut meter = (dialect(GEMINI).meter)(&Quirks::default());
+    let mut stops = Vec::new();
+    for (name, data) in frames(&lines_as_stream(lines), 1 << 10) {
+        stops.extend(meter.event(name.as_deref(), &data).unwrap().stop);
+    }
+    assert_eq!(stops, [StopReason::Stop, StopReason::ToolCalls]);
+}

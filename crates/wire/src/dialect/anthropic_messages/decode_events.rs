@@ -95,6 +95,9 @@ impl DecodeEvents for Reader {
         data: &[u8],
         out: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
+        if data.trim_ascii_start().first() != Some(&b'{') {
+            return Err(DecodeError::at("", "must be an object"));
+        }
         let frame: Frame<'_> = serde_json::from_slice(data)
             .map_err(|error| DecodeError::at("", format!("malformed event: {error}")))?;
         let kind = match (&frame.kind, name) {

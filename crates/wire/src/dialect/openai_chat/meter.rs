@@ -30,8 +30,8 @@ impl Meter for ChunkMeter {
             return Ok(Seen::default());
         }
         let mut note = Note::default();
-        let mut scanner = Scanner::new(data).map_err(malformed)?;
-        chunk(&mut scanner, &mut note).map_err(malformed)?;
+        let mut scanner = Scanner::new(data)?;
+        chunk(&mut scanner, &mut note)?;
         let mut seen = note.seen;
         seen.content_bytes += note.reasoning.max(note.reasoning_content);
         seen.content |= seen.content_bytes > 0;
@@ -58,13 +58,6 @@ struct Note {
     /// Hosts that send both fields send the same text in them.
     reasoning: usize,
     reasoning_content: usize,
-}
-
-fn malformed(fault: Fault) -> DecodeError {
-    match fault {
-        Fault::Syntax { at, message } => DecodeError::at("", format!("{message} at byte {at}")),
-        Fault::TooDeep => DecodeError::at("", "nested too deeply"),
-    }
 }
 
 #[cold]
