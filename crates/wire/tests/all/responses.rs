@@ -298,3 +298,42 @@ fn requests_that_are_none_are_refused_with_their_place() {
         "input[0].call_id: is required"
     );
 }
+
+#[test]
+fn an_item_that_only_this_dialect_knows_is_content_of_a_relayed_stream() {
+    let mut meter = (dialect(ID).meter)(&Quirks::default());
+    let mut content = |kind: &str| {
+        let item = json!({"type": kind, "id": "x_1", "status": "in_progress"});
+        let event = json!({"type": "response.output_item.added", "output_index": 0, "item": item});
+        meter.event(None, event.to_string().as_bytes()).unwrap().content
+    };
+    assert!(content("apply_patch_call") && content("tool_search_call") && content("function_call"));
+    assert!(!content("message") && !content("reasoning"));
+}
+
+#[test]
+fn a_cut_stream_is_no_answer_that_waits_for_its_tools() {
+    let call = json!({"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f",
+        "arguments": "{}"});
+    let event = json!({"type": "response.output_item.done", "output_index": 0, "item": call});
+    let mut aggregate = (dialect(ID).aggregate)();
+    aggregate.event(None, event.to_string().as_bytes()).unwrap();
+    let answer = (dialect(ID).decode_answer)(&aggregate.finish(), &Quirks::default()).unwrap();
+    assert_eq!(answer.choices[0].stop.as_ref().unwrap().reason, StopReason::Length);
+}
+
+#[test]
+fn a_file_without_a_name_gets_one_where_the_provider_wants_it() {
+    let file = json!({"type": "document", "source":
+        {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}});
+    let body = json!({"model": "m", "max_tokens": 9,
+        "messages": [{"role": "user", "content": [file]}]});
+    let asked = decode("anthropic_messages", &body);
+    let quirks = Quirks::default();
+    let name = |id, place: &str| {
+        let (body, _) = encode(id, &asked, &target("m", &quirks));
+        body.pointer(place).cloned()
+    };
+    assert_eq!(name(CHAT, "/messages/0/content/0/file/filename"), Some("document".into()));
+    assert_eq!(name(ID, "/input/0/content/0/filename"), Some("document".into()));
+}

@@ -1,7 +1,8 @@
 //! Watches a relayed stream in one pass over each event: lengths and places of the few interesting
 //! fields fall out of the scan. Only items, ends and errors are looked at again.
 
-use super::{failure, usage, words};
+use super::words::{self, ENDS};
+use super::{failure, usage};
 use crate::dialect::{Meter, Seen};
 use crate::error::DecodeError;
 use crate::hub::StopReason;
@@ -54,18 +55,14 @@ static CONTENT: &[&str] = &[
     "response.refusal.delta",
 ];
 
-/// Events that end the stream.
-static ENDS: &[&str] =
-    &["response.completed", "response.incomplete", "response.failed", "response.cancelled"];
-
 impl Meter for Watch {
     fn event(&mut self, name: Option<&[u8]>, data: &[u8]) -> Result<Seen, DecodeError> {
         let data = data.trim_ascii();
         if data.is_empty() || data == b"[DONE]" {
             return Ok(Seen::default());
         }
-        let mut scanner = Scanner::new(data).map_err(malformed)?;
-        let note = scan(&mut scanner).map_err(malformed)?;
+        let mut scanner = Scanner::new(data)?;
+        let note = scan(&mut scanner)?;
         let named = || name.map(|name| String::from_utf8_lossy(name).into_owned());
         let kind = note.kind.clone().or_else(named).unwrap_or_default();
         let mut seen = Seen::default();
@@ -88,10 +85,16 @@ impl Watch {
     fn item(&mut self, text: Option<&[u8]>, seen: &mut Seen) {
         let item: Option<Item> = text.and_then(|text| serde_json::from_slice(text).ok());
         let item = item.unwrap_or_default();
-        if matches!(item.kind.as_str(), Some("function_call" | "custom_tool_call")) {
-            self.calls = true;
-            seen.content = true;
-            seen.content_bytes = item.name.as_str().map_or(0, str::len);
+        match item.kind.as_str() {
+            Some("function_call" | "custom_tool_call") => {
+                self.calls = true;
+                seen.content = true;
+                seen.content_bytes = item.name.as_str().map_or(0, str::len);
+            }
+            // These begin empty; what they say comes in deltas.
+            Some("message" | "reasoning") | None => {}
+            // A patch, a shell command, a search: an answer in itself, whatever it is called.
+            Some(_) => seen.content = true,
         }
     }
 
@@ -113,13 +116,6 @@ impl Watch {
             }
             None => {}
         }
-    }
-}
-
-fn malformed(fault: Fault) -> DecodeError {
-    match fault {
-        Fault::Syntax { at, message } => DecodeError::at("", format!("{message} at byte {at}")),
-        Fault::TooDeep => DecodeError::at("", "nested too deeply"),
     }
 }
 
