@@ -14,6 +14,7 @@ use std::sync::Arc;
 use catalog::Catalog;
 
 mod types;
+pub mod address;
 pub mod url;
 
 pub mod keys;
@@ -33,6 +34,7 @@ mod provider_tests;
 #[cfg(test)]
 mod tests;
 
+pub use address::is_forbidden;
 pub use expand::{Env, ReadFile};
 pub use problem::Problem;
 pub(crate) use problem::nearest;

@@ -5,8 +5,10 @@
 //! refused again by address when a connection is made; here they are refused with file and line.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
+
+use super::address::is_forbidden;
 
 /// Where a provider's API begins, for example `https://api.openai.com/v1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -133,7 +135,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
 fn checked_host(host: &str) -> Result<String, UrlError> {
     let host = host.to_ascii_lowercase();
     if let Ok(address) = host.parse::<IpAddr>() {
-        return if forbidden_address(address) { Err(UrlError::Forbidden) } else { Ok(host) };
+        return if is_forbidden(address) { Err(UrlError::Forbidden) } else { Ok(host) };
     }
     let name = host.strip_suffix('.').unwrap_or(&host);
     if name.is_empty() || name.len() > 253 || !name.split('.').all(is_label) {
@@ -153,27 +155,6 @@ const METADATA_NAMES: &[&str] = &["metadata.google.internal", "metadata", "metad
 fn is_label(label: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     !label.is_empty() && label.len() <= 63 && label.bytes().all(allowed)
-}
-
-/// Whether nothing may ever be sent to this address: link-local, unspecified, broadcast, and the
-/// metadata services of AWS (`fd00:ec2::254`) and Alibaba (`100.100.100.200`).
-fn forbidden_address(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => forbidden_v4(v4),
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => forbidden_v4(v4),
-            None => {
-                v6.is_unspecified()
-                    || v6.is_unicast_link_local()
-                    || v6 == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-            }
-        },
-    }
-}
-
-fn forbidden_v4(v4: Ipv4Addr) -> bool {
-    let metadata = v4 == Ipv4Addr::new(100, 100, 100, 200);
-    metadata || v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast()
 }
 
 fn checked_path(path: &str) -> Result<String, UrlError> {

@@ -120,9 +120,8 @@ fn verb(rest: &str, query: &str) -> Option<(&'static [Method], Door)> {
 
 /// Azure's `{deployment}/chat/completions`; the deployment is the model.
 fn deployment(rest: &str) -> Option<(&'static [Method], Door)> {
-    let said = |model: &str| {
-        Said { model: Some(Arc::from(percent_decoded(model))), ..Said::default() }
-    };
+    let said =
+        |model: &str| Said { model: Some(Arc::from(percent_decoded(model))), ..Said::default() };
     // A name may hold slashes, so that the known paths are looked for at the end. The longest fits
     // best: `/chat/completions` ends like `/completions`.
     let known = NAMED.iter().filter(|(path, _)| rest.ends_with(path));

@@ -29,7 +29,7 @@ use tokio::time::{Instant, timeout};
 use super::Core;
 use super::lapse::{Cause, Lapse};
 use crate::config::BaseUrl;
-use crate::upstream::{Call, Origin, Response, Scheme};
+use crate::upstream::{Call, Origin, Response, Scheme, percent_encoded};
 
 /// The name under which AWS signs for Bedrock.
 const AWS_SERVICE: &str = "bedrock";
@@ -227,9 +227,9 @@ impl TokenSource {
             Written::AuthorizedUser { client_id, client_secret, refresh_token, token_uri } => {
                 let form = format!(
                     "grant_type=refresh_token&client_id={}&client_secret={}&refresh_token={}",
-                    escaped(&client_id),
-                    escaped(&client_secret),
-                    escaped(&refresh_token)
+                    percent_encoded(&client_id, b""),
+                    percent_encoded(&client_secret, b""),
+                    percent_encoded(&refresh_token, b"")
                 );
                 (Grant::Refresh { form }, token_uri.unwrap_or_else(|| GOOGLE_TOKEN_URI.to_owned()))
             }
@@ -318,7 +318,7 @@ impl Grant {
                 let mut seal = vec![0; key.public().modulus_len()];
                 key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), said.as_bytes(), &mut seal)
                     .map_err(|_| "the claim could not be signed".to_owned())?;
-                let grant = escaped("urn:ietf:params:oauth:grant-type:jwt-bearer");
+                let grant = percent_encoded("urn:ietf:params:oauth:grant-type:jwt-bearer", b"");
                 let seal = URL_SAFE_NO_PAD.encode(seal);
                 Ok(format!("grant_type={grant}&assertion={said}.{seal}"))
             }
@@ -331,17 +331,4 @@ fn key(pem: &str) -> Result<RsaKeyPair, String> {
         .map_err(|_| "private_key is no key in PEM form".to_owned())?;
     RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())
         .map_err(|error| format!("private_key is no usable RSA key: {error}"))
-}
-
-/// Text as a form's value.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -15,7 +15,7 @@ use super::proof::Proof;
 use super::speech::Speech;
 use super::state::{CredentialState, States};
 use crate::config::{BaseUrl, Face, Provider};
-use crate::upstream::{Origin, Scheme, TrustedRoots};
+use crate::upstream::{Origin, Scheme, TrustedRoots, percent_encoded};
 
 /// What all deployments of a provider share.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Site {
     pub fn target(&self, model: &str, stream: bool, own: impl FnOnce() -> String) -> String {
         let instead = if stream { self.stream_path.as_ref() } else { None };
         let path = match instead.or(self.path.as_ref()) {
-            Some(template) => template.replace("{model}", &percent_encoded(model)),
+            Some(template) => template.replace("{model}", &percent_encoded(model, b":@")),
             None => own(),
         };
         format!("{}{path}", self.path_prefix)
@@ -117,19 +117,6 @@ impl Site {
     pub fn beside(&self, path: &str) -> String {
         format!("{}{path}", self.path_prefix)
     }
-}
-
-/// A model's name as one segment of a path.
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~:@".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// One credential.

@@ -142,6 +142,21 @@ fn request(
     request
 }
 
+/// Text as one segment of a path or one value of a form: what is neither a letter, a digit, unreserved
+/// (RFC 3986 section 2.3) nor among `kept` is written as its bytes.
+#[must_use]
+pub fn percent_encoded(text: &str, kept: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || kept.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// A request body made of ready segments and what comes after them. It tells the exchange when the
 /// last piece was taken.
 pub(super) struct Segments {

@@ -15,13 +15,13 @@ use futures_util::stream::FuturesUnordered;
 use rustls::ClientConfig;
 use tokio::time::sleep;
 
-use super::address::is_forbidden;
 use super::failure::SendFailure;
 use super::http1::Http1;
 use super::http2::Http2;
 use super::network::{Io, Network};
 use super::origin::Origin;
 use super::{UpstreamSettings, tls};
+use crate::config::is_forbidden;
 
 /// RFC 8305 section 5: the recommended delay between connection attempts.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);

@@ -15,7 +15,6 @@
 //! may have worked on, and holds no first-token, read or total timer. Those belong to the caller,
 //! who drops the future or the body, and with it the exchange.
 
-mod address;
 mod body;
 mod call;
 mod decode;
@@ -39,7 +38,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout_at};
 
 pub use body::ResponseBody;
-pub use call::{Call, Flow};
+pub use call::{Call, Flow, percent_encoded};
 pub use failure::{BodyFailure, SendFailure};
 pub use network::{Io, Network, SystemNetwork};
 pub use origin::{Origin, Scheme, TrustedRoots};

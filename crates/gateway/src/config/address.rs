@@ -2,7 +2,8 @@
 //!
 //! Link-local addresses reach the machine's own segment, and the metadata addresses hand out cloud
 //! credentials to whoever asks from inside; a name that resolves there is an attack or a mistake.
-//! Loopback and private ranges are allowed: local model servers live there.
+//! Loopback and private ranges are allowed: local model servers live there. A configuration is
+//! refused with file and line, a DNS answer when the connection is made.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,8 +11,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 const METADATA_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
 
-/// Whether a connection to this address is refused.
-pub(super) fn is_forbidden(ip: IpAddr) -> bool {
+/// Whether nothing may ever be sent to this address.
+#[must_use]
+pub fn is_forbidden(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => is_forbidden_v4(v4),
         IpAddr::V6(v6) => {
@@ -23,7 +25,7 @@ pub(super) fn is_forbidden(ip: IpAddr) -> bool {
 }
 
 fn is_forbidden_v4(v4: Ipv4Addr) -> bool {
-    v4.is_link_local() || v4 == METADATA_V4
+    v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast() || v4 == METADATA_V4
 }
 
 /// The IPv4 address that an IPv6 one stands for: mapped (RFC 4291), compatible (the same), or
