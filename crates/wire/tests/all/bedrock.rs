@@ -10,8 +10,8 @@ use wire::dialect::Quirks;
 use wire::error::Problem;
 use wire::frames::{Framer, Framing};
 use wire::hub::{
-    Event, Extra, Format, Media, Message, Part, Reasoning, Request, Role, Signature, StopReason,
-    Tool, ToolCall, ToolChoice, Usage,
+    Answer, Event, Extra, Format, Media, Message, Part, Reasoning, Request, Role, Signature, Stop,
+    StopReason, Tool, ToolCall, ToolChoice, Usage,
 };
 use wire::replay::{answer_of, events_of};
 
@@ -559,10 +559,8 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn a_request_survives_the_dialect(request in request()) {
-        let quirks = Quirks::default();
-        let (body, dropped) = encode(BEDROCK, &request, &target("m", &quirks));
-        let again = crate::samples::decode(BEDROCK, &body);
-        prop_assert_eq!(again, request);
+        let (body, dropped) = encode(BEDROCK, &request, &target("m", &Quirks::default()));
+        prop_assert_eq!(crate::samples::decode(BEDROCK, &body), request);
         prop_assert_eq!(dropped, "");
     }
 
@@ -573,13 +571,10 @@ proptest! {
             Part::ToolCall(call) => call.extra.is_empty(),
             _ => true,
         }).collect();
-        let stop = wire::hub::Stop {
-            reason: StopReason::Stop, native: "end_turn".to_owned(), sequence: None,
-        };
+        let stop = Stop { reason: StopReason::Stop, native: "end_turn".into(), sequence: None };
         let usage = Usage { input: 3, output: 4, cached_input: 1, ..Usage::default() };
         let choice = wire::hub::Choice { parts, stop: Some(stop), ..Default::default() };
-        let answer =
-            wire::hub::Answer { choices: vec![choice], usage: Some(usage), ..Default::default() };
+        let answer = Answer { choices: vec![choice], usage: Some(usage), ..Answer::default() };
         let told = events_of(&answer);
         let again = frames(&written(&told), size);
         let read = answer_of(&events(BEDROCK, &Quirks::default(), &again));
@@ -589,8 +584,7 @@ proptest! {
         let bare = |parts: &[Part]| crate::samples::said(parts);
         prop_assert_eq!(bare(&whole.choices[0].parts), bare(&read.choices[0].parts));
         prop_assert_eq!((whole.usage, &whole.choices[0].stop), (read.usage, &read.choices[0].stop));
-        let seen = metered(BEDROCK, &again);
-        prop_assert_eq!((seen.usage, seen.done), (read.usage, true));
+        prop_assert_eq!(metered(BEDROCK, &again).usage, read.usage);
     }
 
     #[test]
@@ -646,7 +640,7 @@ fn recorded_answers_are_read_alike_whole_streamed_and_aggregated() {
             let streamed = answer_of(&told);
             let body = aggregated(BEDROCK, &frames(&bytes, 64));
             let whole = (dialect(BEDROCK).decode_answer)(&body, &Quirks::default()).unwrap();
-            let said = |answer: &wire::hub::Answer| crate::samples::said(&answer.choices[0].parts);
+            let said = |answer: &Answer| crate::samples::said(&answer.choices[0].parts);
             assert_eq!(said(&whole), said(&streamed), "{file}");
             assert_eq!(whole.usage, streamed.usage, "{file}");
         }

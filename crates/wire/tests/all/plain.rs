@@ -163,7 +163,6 @@ fn requests_survive_the_hub_in_their_own_dialect() {
             json!({"model": "up", "query": "q", "documents": ["a"], "top_k": 1,
                 "return_documents": false, "truncation": true}),
         ),
-        ("openai_moderations", json!({"model": "up", "input": "a"})),
         ("openai_moderations", json!({"model": "up", "input": ["a", "b"]})),
         (
             "openai_moderations",

@@ -19,6 +19,12 @@ struct Given {
 }
 
 fn given() -> Vec<Given> {
+    let mut all = given_by_claude_and_gemini();
+    all.extend(given_by_others());
+    all
+}
+
+fn given_by_claude_and_gemini() -> Vec<Given> {
     let default = Quirks::default;
     vec![
         Given {
@@ -54,6 +60,12 @@ fn given() -> Vec<Given> {
                     {"text": "", "thoughtSignature": "SEAL-1"}]}}]}),
             state: &["SEAL-1"],
         },
+    ]
+}
+
+fn given_by_others() -> Vec<Given> {
+    let default = Quirks::default;
+    vec![
         Given {
             upstream: OPENAI,
             quirks: Quirks { reasoning_content: ReasoningContent::Keep, ..default() },
