@@ -3,7 +3,7 @@
 //! An encoder names the hub fields it has no place for; wishes that hide in another dialect's
 //! extras are found by a table.
 
-use crate::hub::{Format, Request};
+use crate::hub::{Format, Part, Request, Role};
 use serde_json::Value;
 
 /// Collects names of dropped fields, each once.
@@ -26,7 +26,29 @@ impl Dropped {
                 dropped.add_if(extra.pointer(place).is_some_and(is_wish), name);
             }
         }
+        for message in &request.messages {
+            dropped.parts(&message.parts, message.role, dialect);
+        }
         dropped
+    }
+
+    /// Names the pieces that only another dialect knows: of the prompt, as `messages`; of what a
+    /// model did with its provider's own tools, as `content`, since its text tells most of that.
+    fn parts(&mut self, parts: &[Part], role: Role, dialect: &str) {
+        for part in parts {
+            match part {
+                Part::Other { origin, value } if *origin != dialect => {
+                    let kind = value.get("type").and_then(Value::as_str);
+                    self.add(match (kind, role) {
+                        (Some("item_reference"), _) => "item_reference",
+                        (_, Role::Assistant) => "content",
+                        _ => "messages",
+                    });
+                }
+                Part::ToolResult { content, .. } => self.parts(content, Role::User, dialect),
+                _ => {}
+            }
+        }
     }
 
     /// One more.

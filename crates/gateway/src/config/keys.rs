@@ -178,7 +178,7 @@ pub static KEYS: &[Key] = &[
     key("breaker.open_for", POSITIVE, "30s", "How long it stays open before one probe."),
     key("upstream_stream", STREAM, "auto", "Whether upstreams are asked for streams when the client did not ask for one."),
     key("strict", ON_OFF, "false", "Refuse a request that its upstream's dialect cannot express whole, naming the field, instead of leaving the field out."),
-    key("passthrough", Kind::Text, "", "The provider that calls for audio, images, files and batches are passed on to."),
+    key("passthrough", Kind::Text, "", "The provider for audio, images, files and batches whose model nobody here knows, or that name none."),
     key("catalog", Kind::Path, "", "A file of rows laid over the catalog's, in the form of docs/providers.md; without a configuration the variable `WEIGHBRIDGE_CATALOG` names it."),
 
     key("providers", Kind::Named, "", "The upstreams. A name the catalog knows needs only a key."),

@@ -259,10 +259,11 @@ impl Snapshot {
         Some(Ok(Arc::new(single(&self.config, lane))))
     }
 
-    /// The provider for requests that name no model, as a deployment: the one that the
-    /// configuration names, else the first that speaks OpenAI's dialects.
+    /// The provider for requests that name no model, or one that only the provider knows, as a
+    /// deployment: the one that the configuration names, else the first that speaks OpenAI's
+    /// dialects.
     #[must_use]
-    pub fn passage(&self) -> Option<Arc<Lane>> {
+    pub fn passage(&self, model: &str) -> Option<Arc<Lane>> {
         let speaks = |provider: &Provider| {
             provider.usual().is_some_and(|face| face.dialect.starts_with("openai_"))
         };
@@ -272,9 +273,10 @@ impl Snapshot {
         let id: Arc<str> = Arc::from(format!("{}/{PASSED_THROUGH}", provider.id));
         let state = self.states.lane(&id);
         let at = (provider, premises);
-        let lane = build_lane(id, state, at, PASSED_THROUGH, &self.config, &self.states);
-        // Files and lists of them cost nothing; what costs names its model.
-        Some(Arc::new(Lane { price: Price::default(), ..lane }))
+        let model = if model.is_empty() { PASSED_THROUGH } else { model };
+        let lane = build_lane(id, state, at, model, &self.config, &self.states);
+        // Files and lists of them cost nothing, and what nobody knows has no price.
+        Some(Arc::new(Lane { listed: false, price: Price::default(), ..lane }))
     }
 
     fn near(&self, name: &str) -> Vec<String> {

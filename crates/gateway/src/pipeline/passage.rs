@@ -25,7 +25,7 @@ use super::accept;
 use super::admit;
 use super::attempt::{claim, record, refused};
 use super::exchange::{Attempt, Ending, Open, Said, Shot};
-use super::lanes::Lane;
+use super::lanes::{Lane, Unresolved};
 use super::lapse::{Cause, Lapse};
 use super::leftover;
 use super::plan;
@@ -132,13 +132,17 @@ fn weigh(
 
 /// Where it goes: a deployment of the model, or the provider for what names none.
 fn target(core: &Core, open: &mut Open) -> Result<(Arc<Lane>, Timeouts), Failure> {
-    if !open.model().is_empty() {
+    // Models that speak or paint are charged in ways that the catalog does not know, and most are
+    // not in it: they go where the operator sends what is passed through.
+    let unknown = matches!(open.snapshot.resolve(open.model()), Err(Unresolved::Unknown(_)));
+    let sent_on = unknown && open.snapshot.config.passthrough.is_some();
+    if !open.model().is_empty() && !sent_on {
         let mut plan = plan::plan(core, open)?;
         let first = plan.lanes.pop_front();
         let first = first.ok_or_else(|| Failure::new(Code::AllUpstreamsUnavailable))?;
         return Ok((first.lane, first.timeouts));
     }
-    let lane = open.snapshot.passage();
+    let lane = open.snapshot.passage(open.model());
     let Some(lane) = lane.filter(|lane| lane.face(Speech::Passage).is_some()) else {
         let message = "No configured provider takes such requests. Name one as `passthrough`.";
         return Err(Failure::because(Code::UnknownPath, message));

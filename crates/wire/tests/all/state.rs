@@ -417,3 +417,29 @@ fn marks_of_cached_prefixes_go_to_hosts_that_take_them_only() {
         assert!(!sent.to_string().contains("cache_control"), "{}: {sent}", stranger.id);
     }
 }
+
+#[test]
+fn pieces_of_a_prompt_that_cannot_be_said_are_named() {
+    let search = json!({"type": "search_result", "source": "s", "title": "t",
+        "content": [{"type": "text", "text": "x"}]});
+    let ask = |role: &str, block: &Value| {
+        json!({"model": "m", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "hi"}, {"role": role, "content": [block.clone()]}]})
+    };
+    let used = json!({"type": "server_tool_use", "id": "s_1", "name": "web_search", "input": {}});
+    let result = json!({"type": "tool_result", "tool_use_id": "t_1", "content": [search]});
+    for (body, name) in [
+        (ask("user", &search), "messages"),
+        (ask("user", &result), "messages"),
+        (ask("assistant", &used), "content"),
+    ] {
+        let request = decode(ANTHROPIC, &body);
+        for dialect in [OPENAI, GEMINI, RESPONSES, "bedrock_converse", "cohere_v2"] {
+            let quirks = Quirks::default();
+            let (_, dropped) = encode(dialect, &request, &target("m", &quirks));
+            assert!(dropped.contains(name), "{dialect}: {dropped}");
+        }
+        let (_, dropped) = encode(ANTHROPIC, &request, &target("m", &Quirks::default()));
+        assert_eq!(dropped, "");
+    }
+}

@@ -160,6 +160,21 @@ async fn what_costs_and_names_no_model_is_not_passed_through() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_only_the_named_provider_knows_goes_there() {
+    let body = json!({ "model": "tts-9", "input": "How heavy?", "voice": "alloy" });
+    let ask = post("/v1/audio/speech", body);
+    let stage = Stage::new().await;
+    assert_eq!(stage.ask(&ask).await.status, 404);
+    assert_eq!(stage.counts(), (0, 0));
+    let setup = Setup { top: "passthrough: b".to_owned(), ..Setup::default() };
+    let stage = setup.start().await;
+    let reply = stage.ask(&ask).await;
+    assert_eq!(reply.status, 200, "{}", reply.raw());
+    assert_eq!(stage.asked("b").pop().unwrap().model, "tts-9");
+    stage.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deployment_in_the_path_is_the_model_of_what_is_passed_through() {
     let stage = Stage::new().await;
     let path = "/openai/deployments/solo/audio/speech?api-version=2024-10-21";
