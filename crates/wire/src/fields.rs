@@ -5,6 +5,7 @@
 
 use crate::error::{DecodeError, Reported};
 use crate::hub::Extra;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -131,6 +132,23 @@ impl Fields {
     /// Puts a value back, to be kept.
     pub(crate) fn keep(&mut self, key: &str, value: Value) {
         self.map.insert(key.to_owned(), value);
+    }
+
+    /// Takes an object of counts as `T`, which reads the fields `counted`; the others stay.
+    pub(crate) fn counts<T: DeserializeOwned>(
+        &mut self,
+        key: &str,
+        counted: &[&str],
+    ) -> Result<Option<T>, DecodeError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let counts = T::deserialize(&value)
+            .map_err(|error| DecodeError::at(self.path(key), error.to_string()))?;
+        let mut rest = Self::of(value, self.path(key))?;
+        for name in counted {
+            rest.take(name);
+        }
+        self.keep_rest(key, rest);
+        Ok(Some(counts))
     }
 
     /// Puts back what is left of an object, if anything is.

@@ -24,6 +24,15 @@ const EITHER: [GeneralPurpose; 2] = [
     GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT),
 ];
 
+/// Whom parts are written for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The provider: it accepts only its own seals, and extras only from its own dialect.
+    Provider,
+    /// A client: it carries foreign seals for us.
+    Client,
+}
+
 /// The text to hand to a client whose dialect is `own`.
 pub(crate) fn wrap(origin: &str, value: &str, own: &str) -> String {
     if origin == own {

@@ -2,13 +2,14 @@
 
 use super::blocks;
 use super::usage::{self, Counts};
-use super::writing::{Reader, Writing};
+use super::writing::Writing;
 use super::{ID, words};
 use crate::dialect::Quirks;
 use crate::error::DecodeError;
 use crate::fields::{Fields, merge, put};
 use crate::hub::{Answer, Choice, Usage};
 use crate::json_tool;
+use crate::seal::Reader;
 use serde_json::{Map, Value};
 
 /// Reads an answer.
@@ -43,15 +44,8 @@ pub(super) fn decode(body: &[u8], quirks: &Quirks) -> Result<Answer, DecodeError
 }
 
 fn read_usage(fields: &mut Fields) -> Result<Option<Usage>, DecodeError> {
-    let Some(value) = fields.take("usage") else { return Ok(None) };
-    let counts: Counts = serde_json::from_value(value.clone())
-        .map_err(|error| DecodeError::at("usage", error.to_string()))?;
-    let mut rest = Fields::of(value, "usage")?;
-    for name in usage::COUNTED {
-        rest.take(name);
-    }
-    fields.keep_rest("usage", rest);
-    Ok(Some(counts.usage()))
+    let counts: Option<Counts> = fields.counts("usage", usage::COUNTED)?;
+    Ok(counts.map(|counts| counts.usage()))
 }
 
 /// Writes an answer for a client. Of several alternatives the first is written.

@@ -1,11 +1,12 @@
 //! Writes a request for the provider.
 
-use super::writing::{Reader, Writing};
+use super::writing::Writing;
 use super::{ID, JSON_TOOL, turns};
 use crate::dialect::{Encoded, Target};
 use crate::dropped::Dropped;
 use crate::fields::{merge, put};
 use crate::hub::{Format, Request, Tool, ToolChoice};
+use crate::seal::Reader;
 use crate::{json_tool, sampling, thinking};
 use serde_json::{Map, Value, json};
 

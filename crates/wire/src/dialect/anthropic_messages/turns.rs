@@ -4,8 +4,9 @@
 //! all tool results of a turn come first in one user turn; the last turn, if it is the model's, must
 //! not end in white space.
 
-use super::writing::{Reader, Writing, mark_last, plain_or_blocks};
+use super::writing::{Writing, mark_last, plain_or_blocks};
 use crate::hub::{Message, Request, Role};
+use crate::seal::Reader;
 use crate::turns::{self, Turn};
 use serde_json::{Map, Value, json};
 

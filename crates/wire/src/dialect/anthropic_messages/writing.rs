@@ -6,19 +6,11 @@
 use super::ID;
 use crate::fields::{arguments_object, merge, put};
 use crate::hub::{Extra, Media, Part, Signature, ToolCall};
-use crate::{media, seal};
+use crate::media;
+use crate::seal::{self, Reader};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-
-/// Whom blocks are written for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
-    /// The provider: it accepts only its own seals, and extras only from its own dialect.
-    Provider,
-    /// A client: it carries foreign seals for us.
-    Client,
-}
 
 /// Writes parts as blocks.
 pub(super) struct Writing {

@@ -2,13 +2,14 @@
 
 use super::usage::{self, Counts};
 use super::words::STOPS;
-use super::writing::{Reader, Writing};
+use super::writing::Writing;
 use super::{ID, blocks};
 use crate::dialect::Quirks;
 use crate::error::DecodeError;
 use crate::fields::{Fields, merge};
 use crate::hub::{Answer, Choice, Usage};
 use crate::json_tool;
+use crate::seal::Reader;
 use serde_json::{Map, Value, json};
 
 /// The field for what only some models tell.
@@ -52,15 +53,8 @@ pub(super) fn matched(more: &Value) -> Option<String> {
 }
 
 fn read_usage(fields: &mut Fields) -> Result<Option<Usage>, DecodeError> {
-    let Some(value) = fields.take("usage") else { return Ok(None) };
-    let counts: Counts = serde_json::from_value(value.clone())
-        .map_err(|error| DecodeError::at("usage", error.to_string()))?;
-    let mut rest = Fields::of(value, "usage")?;
-    usage::COUNTED.iter().for_each(|name| {
-        rest.take(name);
-    });
-    fields.keep_rest("usage", rest);
-    Ok(Some(counts.usage()))
+    let counts: Option<Counts> = fields.counts("usage", usage::COUNTED)?;
+    Ok(counts.map(|counts| counts.usage()))
 }
 
 /// Writes an answer for a client. Of several alternatives the first is written.

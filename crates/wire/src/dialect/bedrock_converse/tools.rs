@@ -4,12 +4,13 @@
 //! tools that are no longer on offer. Nothing here says that no tool may be called.
 
 use super::ID;
-use super::writing::{Reader, Writing, cache_point};
+use super::writing::{Writing, cache_point};
 use crate::dialect::Target;
 use crate::dropped::Dropped;
 use crate::fields::put;
 use crate::hub::{Message, Part, Request, Tool, ToolChoice};
 use crate::json_tool;
+use crate::seal::Reader;
 use serde_json::{Map, Value, json};
 
 /// The tools as they go out.

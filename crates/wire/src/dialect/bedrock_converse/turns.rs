@@ -1,7 +1,8 @@
 //! The conversation in the order that Converse demands. A document needs words beside it.
 
-use super::writing::{Reader, Writing, cache_point};
+use super::writing::{Writing, cache_point};
 use crate::hub::{Message, Part, Request, Role};
+use crate::seal::Reader;
 use crate::turns::{self, OPENING, Turn};
 use serde_json::{Map, Value, json};
 

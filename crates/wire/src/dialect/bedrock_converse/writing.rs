@@ -8,22 +8,14 @@ use super::blocks::{CACHE_MARK, KEPT_TEXTS};
 use super::formats::{AUDIO, DOCUMENT, IMAGE, Medium};
 use crate::fields::{arguments_object, merge};
 use crate::hub::{Extra, Media, Part, Signature, ToolCall};
-use crate::{media, seal};
+use crate::media;
+use crate::seal::{self, Reader};
 use serde_json::{Map, Value, json};
 
 /// The longest id of a call.
 const LONGEST_ID: usize = 64;
 /// The longest name of a document.
 const LONGEST_NAME: usize = 190;
-
-/// Whom blocks are written for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
-    /// The provider: it accepts only its own seals, and extras only from its own dialect.
-    Provider,
-    /// A client: it carries foreign seals for us.
-    Client,
-}
 
 /// Writes parts as blocks.
 pub(super) struct Writing {

@@ -4,12 +4,13 @@ use super::aggregate::Collector;
 use super::calls::Calls;
 use super::parts;
 use super::usage::{self, Counts};
-use super::writing::{Reader, Writing};
+use super::writing::Writing;
 use super::{ID, logprobs, words};
 use crate::dialect::{Aggregate, Quirks};
 use crate::error::DecodeError;
 use crate::fields::{Fields, merge, put};
 use crate::hub::{Answer, Choice, Part, Usage};
+use crate::seal::Reader;
 use serde_json::{Map, Value, json};
 
 /// Reads an answer. A prompt that was blocked is one empty alternative, stopped by the filter; an
@@ -80,15 +81,8 @@ fn blocked(fields: &mut Fields) -> Option<Choice> {
 }
 
 fn read_usage(fields: &mut Fields) -> Result<Option<Usage>, DecodeError> {
-    let Some(value) = fields.take("usageMetadata") else { return Ok(None) };
-    let counts: Counts = serde_json::from_value(value.clone())
-        .map_err(|error| DecodeError::at("usageMetadata", error.to_string()))?;
-    let mut rest = Fields::of(value, "usageMetadata")?;
-    for name in usage::COUNTED {
-        rest.take(name);
-    }
-    fields.keep_rest("usageMetadata", rest);
-    Ok(counts.usage())
+    let counts: Option<Counts> = fields.counts("usageMetadata", usage::COUNTED)?;
+    Ok(counts.and_then(|counts| counts.usage()))
 }
 
 /// Writes an answer for a client.

@@ -3,10 +3,11 @@
 //! Instructions stand outside; turns of one role are joined, but results of functions stay apart from
 //! the user's words, because their number must match that of the calls before them.
 
-use super::writing::{Reader, Writing};
+use super::writing::Writing;
 use crate::dialect::Target;
 use crate::fields::put;
 use crate::hub::{Message, Part, Request, Role};
+use crate::seal::Reader;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

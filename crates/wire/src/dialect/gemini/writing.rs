@@ -8,18 +8,10 @@ use super::calls::is_made;
 use super::parts::{REDACTED, as_object};
 use crate::fields::{arguments_object, merge, put};
 use crate::hub::{Extra, Media, Part, Signature, ToolCall};
-use crate::{media, seal};
+use crate::media;
+use crate::seal::{self, Reader};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-
-/// Whom parts are written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
-    /// The provider: it accepts only its own seals, and extras only from its own dialect.
-    Provider,
-    /// A client: it carries foreign seals for us.
-    Client,
-}
 
 /// Stands for the signature of a call that another model made, as Google's guide on thought
 /// signatures prescribes for such histories.
