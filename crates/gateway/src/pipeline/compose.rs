@@ -27,13 +27,12 @@ use crate::upstream::{Call, Origin};
 
 /// Wishes that change what is asked for, and pieces of the prompt itself: a request without them is
 /// another request, so that they are never left out silently.
-const ESSENTIAL: [&str; 10] = [
+const ESSENTIAL: [&str; 9] = [
     "previous_response_id",
     "conversation",
     "background",
     "prompt",
     "suffix",
-    "item_reference",
     "messages",
     "image_url",
     "input_audio",
